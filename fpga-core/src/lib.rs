@@ -1,0 +1,6 @@
+//! Gives people in pictures their own faces.
+
+pub mod error;
+pub mod nn;
+
+pub use error::{Context, Error, ErrorKind, Result};

@@ -1,0 +1,98 @@
+//! Multi-head attention over tokens (Vaswani et al. 2017, eq. 1).
+//!
+//! Letters: `b` batch, `n` queries, `m` keys, `heads`, `d` width of one head.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor, module, ops::AttentionModuleOptions};
+
+use super::linear::Linear;
+
+/// Which keys a query may look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// All of them.
+    Full,
+    /// Those at or before its own position.
+    Causal,
+}
+
+/// `softmax(Q Kᵀ / √d) V` for each head.
+///
+/// # Shapes
+/// - `query`: `[b, n, heads·d]`; `key` and `value`: `[b, m, heads·d]`
+/// - returns `[b, n, heads·d]`
+pub fn attend(
+    query: Tensor<3>,
+    key: Tensor<3>,
+    value: Tensor<3>,
+    heads: usize,
+    reach: Reach,
+) -> Tensor<3> {
+    let [batch, queries, width] = query.dims();
+    let split = |tokens: Tensor<3>| {
+        let [_, length, _] = tokens.dims();
+        tokens.reshape([batch, length, heads, width / heads]).swap_dims(1, 2)
+    };
+    let options =
+        AttentionModuleOptions { is_causal: reach == Reach::Causal, ..Default::default() };
+    module::attention(split(query), split(key), split(value), None, None, options)
+        .swap_dims(1, 2)
+        .reshape([batch, queries, width])
+}
+
+/// Attention with its four projections, as the UNet and the VAE store it.
+#[derive(Module, Debug)]
+pub struct Attention {
+    /// `[width, query_width]`
+    pub to_q: Linear,
+    /// `[width, context_width]`
+    pub to_k: Linear,
+    /// `[width, context_width]`
+    pub to_v: Linear,
+    /// `[query_width, width]`
+    pub to_out: Linear,
+    #[module(skip)]
+    heads: usize,
+}
+
+/// Sizes of an [`Attention`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttentionConfig {
+    /// Width of the tokens that ask, and of the result.
+    pub query_width: usize,
+    /// Width of the tokens that are looked at.
+    pub context_width: usize,
+    /// Number of heads; divides `query_width`.
+    pub heads: usize,
+    /// Whether query, key and value projections have biases (the VAE's do, the UNet's do not).
+    pub input_bias: bool,
+}
+
+impl AttentionConfig {
+    /// Zero until weights are loaded.
+    pub fn init(&self, device: &Device) -> Attention {
+        let project = |inputs| match self.input_bias {
+            true => Linear::new(inputs, self.query_width, device),
+            false => Linear::without_bias(inputs, self.query_width, device),
+        };
+        Attention {
+            to_q: project(self.query_width),
+            to_k: project(self.context_width),
+            to_v: project(self.context_width),
+            to_out: Linear::new(self.query_width, self.query_width, device),
+            heads: self.heads,
+        }
+    }
+}
+
+impl Attention {
+    /// # Shapes
+    /// - `tokens`: `[b, n, query_width]`; `context`: `[b, m, context_width]`
+    /// - returns `[b, n, query_width]`
+    pub fn forward(&self, tokens: Tensor<3>, context: Tensor<3>) -> Tensor<3> {
+        let query = self.to_q.forward(tokens);
+        let key = self.to_k.forward(context.clone());
+        let value = self.to_v.forward(context);
+        self.to_out.forward(attend(query, key, value, self.heads, Reach::Full))
+    }
+}

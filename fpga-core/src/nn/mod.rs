@@ -1,0 +1,23 @@
+//! Layers that know nothing of diffusion.
+//!
+//! Field names are the checkpoint's. Feature maps are `[b, c, h, w]`, tokens `[b, n, width]`.
+//! Weights may be stored as f16 or bf16; layers compute in the type of their input.
+
+mod attention;
+mod conv;
+mod feed_forward;
+mod linear;
+mod norm;
+mod param;
+mod resample;
+mod resnet;
+mod timestep;
+
+pub use attention::{Attention, AttentionConfig, Reach, attend};
+pub use conv::{Conv2d, Window};
+pub use feed_forward::GegluFeedForward;
+pub use linear::Linear;
+pub use norm::{GroupNorm, LayerNorm};
+pub use resample::{Downsample, Upsample};
+pub use resnet::{ResnetBlock, ResnetConfig};
+pub use timestep::{SinusoidalEmbedding, TimestepEmbedding};
