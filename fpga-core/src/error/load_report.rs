@@ -63,8 +63,16 @@ fn write_list(
 ) -> fmt::Result {
     let rest = names.len().saturating_sub(SHOWN);
     for (index, name) in names.take(SHOWN).enumerate() {
-        let lead = if index == 0 { format!("; {title}: ") } else { ", ".to_owned() };
+        let lead = if index == 0 {
+            format!("; {title}: ")
+        } else {
+            ", ".to_owned()
+        };
         write!(f, "{lead}{name}")?;
     }
-    if rest > 0 { write!(f, " and {rest} more") } else { Ok(()) }
+    if rest > 0 {
+        write!(f, " and {rest} more")
+    } else {
+        Ok(())
+    }
 }

@@ -85,7 +85,11 @@ pub enum ErrorKind {
 impl Error {
     /// An error of this kind with an empty trail.
     pub fn new(kind: ErrorKind) -> Self {
-        Self(Box::new(Inner { kind, trail: Vec::new(), source: None }))
+        Self(Box::new(Inner {
+            kind,
+            trail: Vec::new(),
+            source: None,
+        }))
     }
 
     /// `what` has another shape than needed.
@@ -95,27 +99,43 @@ impl Error {
         found: impl fmt::Debug,
     ) -> Self {
         let (what, expected, found) = (what.into(), expected.into(), format!("{found:?}"));
-        Self::new(ErrorKind::Shape { what, expected, found })
+        Self::new(ErrorKind::Shape {
+            what,
+            expected,
+            found,
+        })
     }
 
     /// `what` is outside its range or contradicts another value.
     pub fn invalid(what: impl Into<String>, why: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Invalid { what: what.into(), why: why.into() })
+        Self::new(ErrorKind::Invalid {
+            what: what.into(),
+            why: why.into(),
+        })
     }
 
     /// `what` asks for something that this crate does not build.
     pub fn unsupported(what: impl Into<String>, why: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Unsupported { what: what.into(), why: why.into() })
+        Self::new(ErrorKind::Unsupported {
+            what: what.into(),
+            why: why.into(),
+        })
     }
 
     /// The file at `path` is not what it should be.
     pub fn format(path: impl AsRef<Path>, why: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Format { path: path.as_ref().to_owned(), why: why.into() })
+        Self::new(ErrorKind::Format {
+            path: path.as_ref().to_owned(),
+            why: why.into(),
+        })
     }
 
     /// The file at `path` could not be read or written.
     pub fn io(path: impl AsRef<Path>, source: std::io::Error) -> Self {
-        Self::new(ErrorKind::Io { path: path.as_ref().to_owned() }).with_source(source)
+        Self::new(ErrorKind::Io {
+            path: path.as_ref().to_owned(),
+        })
+        .with_source(source)
     }
 
     /// The caller asked to stop.
@@ -167,7 +187,11 @@ impl fmt::Display for Error {
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Shape { what, expected, found } => {
+            Self::Shape {
+                what,
+                expected,
+                found,
+            } => {
                 write!(f, "{what}: expected {expected}, found {found}")
             }
             Self::Invalid { what, why } => write!(f, "{what}: {why}"),
@@ -216,7 +240,13 @@ mod tests {
     #[test]
     fn prints_the_trail_from_outside_in() {
         let failed: Result<()> = Err(Error::shape("mask", "[64, 64]", [1, 64]));
-        let error = failed.context(|| "face 1").context(|| "restoring").unwrap_err();
-        assert_eq!(error.to_string(), "restoring: face 1: mask: expected [64, 64], found [1, 64]");
+        let error = failed
+            .context(|| "face 1")
+            .context(|| "restoring")
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "restoring: face 1: mask: expected [64, 64], found [1, 64]"
+        );
     }
 }

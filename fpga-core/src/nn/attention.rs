@@ -31,10 +31,14 @@ pub fn attend(
     let [batch, queries, width] = query.dims();
     let split = |tokens: Tensor<3>| {
         let [_, length, _] = tokens.dims();
-        tokens.reshape([batch, length, heads, width / heads]).swap_dims(1, 2)
+        tokens
+            .reshape([batch, length, heads, width / heads])
+            .swap_dims(1, 2)
     };
-    let options =
-        AttentionModuleOptions { is_causal: reach == Reach::Causal, ..Default::default() };
+    let options = AttentionModuleOptions {
+        is_causal: reach == Reach::Causal,
+        ..Default::default()
+    };
     module::attention(split(query), split(key), split(value), None, None, options)
         .swap_dims(1, 2)
         .reshape([batch, queries, width])
@@ -93,6 +97,7 @@ impl Attention {
         let query = self.to_q.forward(tokens);
         let key = self.to_k.forward(context.clone());
         let value = self.to_v.forward(context);
-        self.to_out.forward(attend(query, key, value, self.heads, Reach::Full))
+        self.to_out
+            .forward(attend(query, key, value, self.heads, Reach::Full))
     }
 }

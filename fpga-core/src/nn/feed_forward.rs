@@ -26,8 +26,12 @@ impl GegluFeedForward {
     /// # Shapes
     /// - `tokens` and result: `[b, n, width]`
     pub fn forward(&self, tokens: Tensor<3>) -> Tensor<3> {
-        let [value, gate] =
-            self.proj.forward(tokens).chunk(2, 2).try_into().expect("8·width halves evenly");
+        let [value, gate] = self
+            .proj
+            .forward(tokens)
+            .chunk(2, 2)
+            .try_into()
+            .expect("8·width halves evenly");
         self.out.forward(value * gelu(gate))
     }
 }

@@ -18,12 +18,18 @@ impl Linear {
     /// A layer with a bias; zero until weights are loaded.
     pub fn new(inputs: usize, outputs: usize, device: &Device) -> Self {
         let bias = Some(zeros([outputs], device));
-        Self { bias, ..Self::without_bias(inputs, outputs, device) }
+        Self {
+            bias,
+            ..Self::without_bias(inputs, outputs, device)
+        }
     }
 
     /// A layer without a bias; zero until weights are loaded.
     pub fn without_bias(inputs: usize, outputs: usize, device: &Device) -> Self {
-        Self { weight: zeros([outputs, inputs], device), bias: None }
+        Self {
+            weight: zeros([outputs, inputs], device),
+            bias: None,
+        }
     }
 
     /// # Shapes

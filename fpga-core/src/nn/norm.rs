@@ -66,7 +66,11 @@ pub struct LayerNorm {
 impl LayerNorm {
     /// Scale one and shift zero until weights are loaded.
     pub fn new(width: usize, epsilon: f64, device: &Device) -> Self {
-        Self { weight: ones([width], device), bias: zeros([width], device), epsilon }
+        Self {
+            weight: ones([width], device),
+            bias: zeros([width], device),
+            epsilon,
+        }
     }
 
     /// # Shapes

@@ -32,5 +32,9 @@ fn fresh<const D: usize>(
 /// The parameter's effective value in the type that the layer computes in.
 pub(crate) fn weight_as<const D: usize>(param: &Param<Tensor<D>>, dtype: DType) -> Tensor<D> {
     let weight = param.val();
-    if weight.dtype() == dtype { weight } else { weight.cast(dtype) }
+    if weight.dtype() == dtype {
+        weight
+    } else {
+        weight.cast(dtype)
+    }
 }

@@ -1,8 +1,8 @@
 //! Halving and doubling of feature maps.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, module::interpolate};
 use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
+use burn::tensor::{Device, Tensor, module::interpolate};
 
 use super::conv::{Conv2d, Window};
 
@@ -19,13 +19,22 @@ pub struct Downsample {
 impl Downsample {
     /// The UNet's: one pixel of zeros all round.
     pub fn new(channels: usize, device: &Device) -> Self {
-        Self { conv: Conv2d::new(channels, channels, Window::HALVE, device), pad_end_only: false }
+        Self {
+            conv: Conv2d::new(channels, channels, Window::HALVE, device),
+            pad_end_only: false,
+        }
     }
 
     /// The VAE encoder's: one pixel of zeros below and to the right.
     pub fn padded_at_end(channels: usize, device: &Device) -> Self {
-        let window = Window { padding: 0, ..Window::HALVE };
-        Self { conv: Conv2d::new(channels, channels, window, device), pad_end_only: true }
+        let window = Window {
+            padding: 0,
+            ..Window::HALVE
+        };
+        Self {
+            conv: Conv2d::new(channels, channels, window, device),
+            pad_end_only: true,
+        }
     }
 
     /// # Shapes
@@ -49,7 +58,9 @@ pub struct Upsample {
 impl Upsample {
     /// Zero until weights are loaded.
     pub fn new(channels: usize, device: &Device) -> Self {
-        Self { conv: Conv2d::new(channels, channels, Window::SAME, device) }
+        Self {
+            conv: Conv2d::new(channels, channels, Window::SAME, device),
+        }
     }
 
     /// Doubles the size.
@@ -68,8 +79,7 @@ impl Upsample {
     /// - `input`: `[b, c, h, w]`
     /// - returns `[b, c, size₀, size₁]`
     pub fn forward_to(&self, input: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
-        let options =
-            InterpolateOptions::new(InterpolateMode::Nearest).with_output_size(size);
+        let options = InterpolateOptions::new(InterpolateMode::Nearest).with_output_size(size);
         self.conv.forward(interpolate(input, options))
     }
 }

@@ -42,7 +42,13 @@ pub struct ResnetBlock {
 impl ResnetConfig {
     /// Zero until weights are loaded.
     pub fn init(&self, device: &Device) -> ResnetBlock {
-        let &Self { inputs, outputs, time_width, norm_groups, norm_epsilon } = self;
+        let &Self {
+            inputs,
+            outputs,
+            time_width,
+            norm_groups,
+            norm_epsilon,
+        } = self;
         let changes_width = inputs != outputs;
         ResnetBlock {
             norm1: GroupNorm::new(norm_groups, inputs, norm_epsilon, device),

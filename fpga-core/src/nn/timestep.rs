@@ -27,7 +27,11 @@ impl SinusoidalEmbedding {
         let frequencies = Tensor::<1>::from_floats(frequencies.as_slice(), &values.device());
         let angles = values.unsqueeze_dim::<2>(1) * frequencies.unsqueeze_dim(0);
         let (sine, cosine) = (angles.clone().sin(), angles.cos());
-        let order = if self.cosine_first { [cosine, sine] } else { [sine, cosine] };
+        let order = if self.cosine_first {
+            [cosine, sine]
+        } else {
+            [sine, cosine]
+        };
         Tensor::cat(order.to_vec(), 1)
     }
 }
@@ -54,6 +58,7 @@ impl TimestepEmbedding {
     /// - `embedding`: `[b, inputs]`
     /// - returns `[b, width]`
     pub fn forward(&self, embedding: Tensor<2>) -> Tensor<2> {
-        self.linear_2.forward(silu(self.linear_1.forward(embedding)))
+        self.linear_2
+            .forward(silu(self.linear_1.forward(embedding)))
     }
 }
