@@ -2,5 +2,6 @@
 
 pub mod error;
 pub mod nn;
+pub mod unet;
 
 pub use error::{Context, Error, ErrorKind, Result};
