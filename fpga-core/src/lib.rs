@@ -1,5 +1,6 @@
 //! Gives people in pictures their own faces.
 
+pub mod control;
 pub mod error;
 pub mod nn;
 pub mod unet;

@@ -25,7 +25,10 @@ pub struct AddedConditioning {
 impl Conditioning {
     /// Text alone.
     pub fn text(context: Tensor<3>) -> Self {
-        Self { context, added: None }
+        Self {
+            context,
+            added: None,
+        }
     }
 
     /// This one's batch followed by the other's, for one pass over both.
@@ -49,7 +52,10 @@ impl Conditioning {
                 return Err(Error::invalid("text_embeds and time_ids", why));
             }
         };
-        Ok(Self { context: Tensor::cat(vec![self.context, other.context], 0), added })
+        Ok(Self {
+            context: Tensor::cat(vec![self.context, other.context], 0),
+            added,
+        })
     }
 }
 
@@ -69,8 +75,15 @@ impl ControlResiduals {
         if scale == 1.0 {
             return self;
         }
-        let down = self.down.into_iter().map(|residual| residual * scale).collect();
-        Self { down, mid: self.mid * scale }
+        let down = self
+            .down
+            .into_iter()
+            .map(|residual| residual * scale)
+            .collect();
+        Self {
+            down,
+            mid: self.mid * scale,
+        }
     }
 
     /// The sum of two ControlNets' residuals.
@@ -82,12 +95,24 @@ impl ControlResiduals {
             let expected = format!("{:?} like the other ControlNet", self.shapes());
             return Err(Error::shape("control residuals", expected, other.shapes()));
         }
-        let down = self.down.into_iter().zip(other.down).map(|(a, b)| a + b).collect();
-        Ok(Self { down, mid: self.mid + other.mid })
+        let down = self
+            .down
+            .into_iter()
+            .zip(other.down)
+            .map(|(a, b)| a + b)
+            .collect();
+        Ok(Self {
+            down,
+            mid: self.mid + other.mid,
+        })
     }
 
     /// Shapes of all residuals, the middle one last.
     pub fn shapes(&self) -> Vec<[usize; 4]> {
-        self.down.iter().chain([&self.mid]).map(Tensor::dims).collect()
+        self.down
+            .iter()
+            .chain([&self.mid])
+            .map(Tensor::dims)
+            .collect()
     }
 }

@@ -81,32 +81,73 @@ impl EncoderConfig {
     /// # Errors
     /// [`Error::invalid`] names the first impossible value.
     pub fn check(&self) -> Result<()> {
-        require(!self.stages.is_empty(), "block_out_channels", "needs at least one stage")?;
-        require(self.norm_groups > 0, "norm_num_groups", "must be positive, found 0")?;
+        require(
+            !self.stages.is_empty(),
+            "block_out_channels",
+            "needs at least one stage",
+        )?;
+        require(
+            self.norm_groups > 0,
+            "norm_num_groups",
+            "must be positive, found 0",
+        )?;
         let width = self.timestep.width;
-        require(width >= 2 && width.is_multiple_of(2), "block_out_channels[0]", "must be even")?;
-        require(in_range(self.in_channels), "in_channels", "must be from 1 to 65536")?;
-        require(in_range(self.time_width), "time_embedding_dim", "must be from 1 to 65536")?;
+        require(
+            width >= 2 && width.is_multiple_of(2),
+            "block_out_channels[0]",
+            "must be even",
+        )?;
+        require(
+            in_range(self.in_channels),
+            "in_channels",
+            "must be from 1 to 65536",
+        )?;
+        require(
+            in_range(self.time_width),
+            "time_embedding_dim",
+            "must be from 1 to 65536",
+        )?;
         if let Some(added) = self.added {
             let fits = in_range(added.input_width) && in_range(added.size_width);
-            require(fits, "projection_class_embeddings_input_dim", "must be from 1 to 65536")?;
+            require(
+                fits,
+                "projection_class_embeddings_input_dim",
+                "must be from 1 to 65536",
+            )?;
         }
         for stage in &self.stages {
             self.check_stage(stage)?;
         }
         let innermost = self.stages[self.stages.len() - 1];
-        self.check_stage(&StageConfig { transformer: self.mid, ..innermost })
+        self.check_stage(&StageConfig {
+            transformer: self.mid,
+            ..innermost
+        })
     }
 
     fn check_stage(&self, stage: &StageConfig) -> Result<()> {
-        let &StageConfig { channels, layers, transformer } = stage;
+        let &StageConfig {
+            channels,
+            layers,
+            transformer,
+        } = stage;
         if !in_range(channels) || !channels.is_multiple_of(self.norm_groups) {
             let groups = self.norm_groups;
             let why = format!("{channels} is not a positive multiple of norm_num_groups {groups}");
             return Err(Error::invalid("block_out_channels", why));
         }
-        require((1..=MAX_BLOCKS).contains(&layers), "layers_per_block", "must be from 1 to 256")?;
-        let Some(TransformerConfig { heads, depth, context_width, .. }) = transformer else {
+        require(
+            (1..=MAX_BLOCKS).contains(&layers),
+            "layers_per_block",
+            "must be from 1 to 256",
+        )?;
+        let Some(TransformerConfig {
+            heads,
+            depth,
+            context_width,
+            ..
+        }) = transformer
+        else {
             return Ok(());
         };
         if heads == 0 || !channels.is_multiple_of(heads) {
@@ -114,8 +155,16 @@ impl EncoderConfig {
             return Err(Error::invalid("attention_head_dim", why));
         }
         let deep_enough = (1..=MAX_BLOCKS).contains(&depth);
-        require(deep_enough, "transformer_layers_per_block", "must be from 1 to 256")?;
-        require(in_range(context_width), "cross_attention_dim", "must be from 1 to 65536")
+        require(
+            deep_enough,
+            "transformer_layers_per_block",
+            "must be from 1 to 256",
+        )?;
+        require(
+            in_range(context_width),
+            "cross_attention_dim",
+            "must be from 1 to 65536",
+        )
     }
 
     /// Channels of every skip connection, in the order in which the encoder makes them.
@@ -137,7 +186,11 @@ impl UNetConfig {
     /// [`Error::invalid`] names the first impossible value.
     pub fn check(&self) -> Result<()> {
         self.encoder.check()?;
-        require(in_range(self.out_channels), "out_channels", "must be from 1 to 65536")?;
+        require(
+            in_range(self.out_channels),
+            "out_channels",
+            "must be from 1 to 65536",
+        )?;
         for stage in &self.up_stages {
             self.encoder.check_stage(stage)?;
         }
@@ -156,5 +209,9 @@ fn in_range(size: usize) -> bool {
 }
 
 fn require(holds: bool, what: &str, why: &str) -> Result<()> {
-    if holds { Ok(()) } else { Err(Error::invalid(what, why)) }
+    if holds {
+        Ok(())
+    } else {
+        Err(Error::invalid(what, why))
+    }
 }

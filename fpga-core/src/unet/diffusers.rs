@@ -132,9 +132,20 @@ impl UNetConfig {
     pub fn from_json(json: &Value) -> Result<Self> {
         let (keys, encoder) = read(json)?;
         let transformers: Vec<_> = keys.transformers(keys.block_out_channels.len())?;
-        let layers = keys.layers_per_block.each("layers_per_block", transformers.len())?;
-        same_count("up_block_types", keys.up_block_types.len(), transformers.len())?;
-        let inside_out = keys.block_out_channels.iter().zip(layers).zip(transformers).rev();
+        let layers = keys
+            .layers_per_block
+            .each("layers_per_block", transformers.len())?;
+        same_count(
+            "up_block_types",
+            keys.up_block_types.len(),
+            transformers.len(),
+        )?;
+        let inside_out = keys
+            .block_out_channels
+            .iter()
+            .zip(layers)
+            .zip(transformers)
+            .rev();
         let up_stages = inside_out
             .zip(&keys.up_block_types)
             .map(|(((&channels, layers), transformer), block)| {
@@ -143,10 +154,18 @@ impl UNetConfig {
                     BlockType::UpBlock2D => None,
                     other => return Err(misplaced("up_block_types", *other)),
                 };
-                Ok(StageConfig { channels, layers: layers.saturating_add(1), transformer })
+                Ok(StageConfig {
+                    channels,
+                    layers: layers.saturating_add(1),
+                    transformer,
+                })
             })
             .collect::<Result<_>>()?;
-        let config = Self { encoder, up_stages, out_channels: keys.out_channels };
+        let config = Self {
+            encoder,
+            up_stages,
+            out_channels: keys.out_channels,
+        };
         config.check().context(|| "unet config.json")?;
         Ok(config)
     }
@@ -165,9 +184,9 @@ impl EncoderConfig {
 }
 
 fn read(json: &Value) -> Result<(Keys, EncoderConfig)> {
-    let object = json.as_object().ok_or_else(|| {
-        Error::invalid("config.json", "expected an object of keys and values")
-    })?;
+    let object = json
+        .as_object()
+        .ok_or_else(|| Error::invalid("config.json", "expected an object of keys and values"))?;
     refuse_other_networks(object)?;
     let keys: Keys = serde_json::from_value(json.clone())
         .map_err(|error| Error::invalid("config.json", error.to_string()))?;
@@ -177,12 +196,20 @@ fn read(json: &Value) -> Result<(Keys, EncoderConfig)> {
 
 fn refuse_other_networks(object: &Map<String, Value>) -> Result<()> {
     for (key, needed) in fixed_keys() {
-        let Some(found) = object.get(key) else { continue };
-        let equal_numbers = matches!((found.as_f64(), needed.as_f64()), (Some(a), Some(b)) if a == b);
+        let Some(found) = object.get(key) else {
+            continue;
+        };
+        let equal_numbers =
+            matches!((found.as_f64(), needed.as_f64()), (Some(a), Some(b)) if a == b);
         // `only_cross_attention` may list one `false` per stage.
-        let all_equal = found.as_array().is_some_and(|all| all.iter().all(|one| *one == needed));
+        let all_equal = found
+            .as_array()
+            .is_some_and(|all| all.iter().all(|one| *one == needed));
         if !(*found == needed || found.is_null() || equal_numbers || all_equal) {
-            return Err(Error::unsupported(key, format!("expected {needed}, found {found}")));
+            return Err(Error::unsupported(
+                key,
+                format!("expected {needed}, found {found}"),
+            ));
         }
     }
     Ok(())
@@ -205,11 +232,18 @@ impl Keys {
                     BlockType::DownBlock2D => None,
                     other => return Err(misplaced("down_block_types", *other)),
                 };
-                Ok(StageConfig { channels, layers, transformer })
+                Ok(StageConfig {
+                    channels,
+                    layers,
+                    transformer,
+                })
             })
             .collect::<Result<Vec<_>>>()?;
         let Some(&first) = self.block_out_channels.first() else {
-            return Err(Error::invalid("block_out_channels", "needs at least one stage"));
+            return Err(Error::invalid(
+                "block_out_channels",
+                "needs at least one stage",
+            ));
         };
         Ok(EncoderConfig {
             in_channels: self.in_channels,
@@ -229,11 +263,17 @@ impl Keys {
 
     /// The transformer that each stage would have.
     fn transformers(&self, count: usize) -> Result<Vec<TransformerConfig>> {
-        let heads = self.num_attention_heads.as_ref().unwrap_or(&self.attention_head_dim);
+        let heads = self
+            .num_attention_heads
+            .as_ref()
+            .unwrap_or(&self.attention_head_dim);
         let heads = heads.each("attention_head_dim", count)?;
-        let depths =
-            self.transformer_layers_per_block.each("transformer_layers_per_block", count)?;
-        let widths = self.cross_attention_dim.each("cross_attention_dim", count)?;
+        let depths = self
+            .transformer_layers_per_block
+            .each("transformer_layers_per_block", count)?;
+        let widths = self
+            .cross_attention_dim
+            .each("cross_attention_dim", count)?;
         let all = heads.into_iter().zip(depths).zip(widths);
         let linear_projection = self.use_linear_projection;
         Ok(all
@@ -247,7 +287,9 @@ impl Keys {
     }
 
     fn added(&self) -> Result<Option<AddedConfig>> {
-        let Some(AddedType::TextTime) = self.addition_embed_type else { return Ok(None) };
+        let Some(AddedType::TextTime) = self.addition_embed_type else {
+            return Ok(None);
+        };
         let needed = |value: Option<usize>, key: &str| {
             value.ok_or_else(|| Error::invalid(key, "needed by addition_embed_type text_time"))
         };
@@ -277,7 +319,8 @@ fn same_count(key: &str, found: usize, stages: usize) -> Result<()> {
     if found == stages {
         return Ok(());
     }
-    let why = format!("expected one value per stage of block_out_channels ({stages}), found {found}");
+    let why =
+        format!("expected one value per stage of block_out_channels ({stages}), found {found}");
     Err(Error::invalid(key, why))
 }
 
@@ -297,7 +340,14 @@ mod tests {
         assert_eq!(config.encoder.stages.len(), 4);
         assert_eq!(config.encoder.stages[0].transformer.unwrap().heads, 8);
         assert_eq!(config.encoder.stages[3].transformer, None);
-        assert_eq!(config.up_stages[0], StageConfig { channels: 1280, layers: 3, transformer: None });
+        assert_eq!(
+            config.up_stages[0],
+            StageConfig {
+                channels: 1280,
+                layers: 3,
+                transformer: None
+            }
+        );
         assert_eq!(config.encoder.time_width, 1280);
     }
 
@@ -314,7 +364,9 @@ mod tests {
             ("layers_per_block", json!(-1)),
             ("block_out_channels", json!([])),
         ] {
-            let error = UNetConfig::from_json(&json!({ key: value })).unwrap_err().to_string();
+            let error = UNetConfig::from_json(&json!({ key: value }))
+                .unwrap_err()
+                .to_string();
             let named = error.contains(key) || error.contains("AttnDownBlock2D");
             assert!(named || key == "layers_per_block", "{key}: {error}");
         }

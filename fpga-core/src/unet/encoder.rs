@@ -37,11 +37,18 @@ impl EncoderConfig {
         let first = self.stages[0].channels;
         let last = self.stages.len() - 1;
         let down_stage = |(index, stage): (usize, &StageConfig)| {
-            let inputs = if index == 0 { first } else { self.stages[index - 1].channels };
+            let inputs = if index == 0 {
+                first
+            } else {
+                self.stages[index - 1].channels
+            };
             DownStage::new(self, stage, inputs, index != last, device)
         };
         let embed = |inputs| TimestepEmbedding::new(inputs, self.time_width, device);
-        let size_of = |width| SinusoidalEmbedding { width, ..self.timestep };
+        let size_of = |width| SinusoidalEmbedding {
+            width,
+            ..self.timestep
+        };
         UNetEncoder {
             conv_in: Conv2d::new(self.in_channels, first, Window::SAME, device),
             time_embedding: embed(self.timestep.width),
@@ -63,9 +70,14 @@ impl UNetEncoder {
     /// - `timesteps`: `[b]`
     /// - returns `[b, time_width]`
     pub fn embed_time(&self, timesteps: Tensor<1>, conditioning: &Conditioning) -> Tensor<2> {
-        let time = self.time_embedding.forward(self.timestep.forward(timesteps));
-        let Some(((embedding, size), added)) =
-            self.add_embedding.as_ref().zip(self.size).zip(conditioning.added.as_ref())
+        let time = self
+            .time_embedding
+            .forward(self.timestep.forward(timesteps));
+        let Some(((embedding, size), added)) = self
+            .add_embedding
+            .as_ref()
+            .zip(self.size)
+            .zip(conditioning.added.as_ref())
         else {
             return silu(time);
         };

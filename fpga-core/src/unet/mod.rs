@@ -85,11 +85,16 @@ impl UNet {
         let time = self.encoder.embed_time(timesteps, conditioning);
 
         let context = &conditioning.context;
-        let Encoded { mut skips, mut hidden } = self.encoder.forward(latents, None, &time, context);
+        let Encoded {
+            mut skips,
+            mut hidden,
+        } = self.encoder.forward(latents, None, &time, context);
 
         if let Some(control) = control {
             let added = skips.into_iter().zip(&control.down);
-            skips = added.map(|(skip, residual)| skip + residual.clone()).collect();
+            skips = added
+                .map(|(skip, residual)| skip + residual.clone())
+                .collect();
             hidden = hidden + control.mid.clone();
         }
 
@@ -97,7 +102,8 @@ impl UNet {
             hidden = stage.forward(hidden, &time, context, &mut skips);
         }
 
-        self.conv_out.forward(self.conv_norm_out.forward_silu(hidden))
+        self.conv_out
+            .forward(self.conv_norm_out.forward_silu(hidden))
     }
 
     /// Checks that the inputs of [`forward`](Self::forward) fit this network and each other.
@@ -111,12 +117,18 @@ impl UNet {
         control: Option<&ControlResiduals>,
     ) -> Result<()> {
         self.config.encoder.check_inputs(latents, conditioning)?;
-        let Some(control) = control else { return Ok(()) };
+        let Some(control) = control else {
+            return Ok(());
+        };
         let expected = self.config.encoder.residual_shapes(latents);
         if control.shapes() == expected {
             return Ok(());
         }
-        Err(Error::shape("control residuals", format!("{expected:?}"), control.shapes()))
+        Err(Error::shape(
+            "control residuals",
+            format!("{expected:?}"),
+            control.shapes(),
+        ))
     }
 }
 
@@ -132,7 +144,11 @@ impl EncoderConfig {
             return Err(Error::shape("latents", expected, latents));
         }
         let context = conditioning.context.dims();
-        let transformers = self.stages.iter().filter_map(|stage| stage.transformer).chain(self.mid);
+        let transformers = self
+            .stages
+            .iter()
+            .filter_map(|stage| stage.transformer)
+            .chain(self.mid);
         for context_width in transformers.map(|transformer| transformer.context_width) {
             if context[0] != batch || context[1] == 0 || context[2] != context_width {
                 let expected = format!("[{batch}, n, {context_width}]");
@@ -151,9 +167,12 @@ impl EncoderConfig {
                 if [rows, same, input_width] == [batch, batch, config.input_width] {
                     return Ok(());
                 }
-                let expected =
-                    format!("{batch} rows and {} numbers together", config.input_width);
-                Err(Error::shape("text_embeds and time_ids", expected, [rows, same, input_width]))
+                let expected = format!("{batch} rows and {} numbers together", config.input_width);
+                Err(Error::shape(
+                    "text_embeds and time_ids",
+                    expected,
+                    [rows, same, input_width],
+                ))
             }
         }
     }

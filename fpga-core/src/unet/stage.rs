@@ -30,9 +30,19 @@ impl EncoderConfig {
     }
 
     fn transformers(&self, stage: &StageConfig, device: &Device) -> Vec<SpatialTransformer> {
-        let count = if stage.transformer.is_some() { stage.layers } else { 0 };
+        let count = if stage.transformer.is_some() {
+            stage.layers
+        } else {
+            0
+        };
         let one = |config| self.transformer(stage.channels, config, device);
-        stage.transformer.iter().cycle().take(count).map(|&config| one(config)).collect()
+        stage
+            .transformer
+            .iter()
+            .cycle()
+            .take(count)
+            .map(|&config| one(config))
+            .collect()
     }
 }
 
@@ -166,7 +176,9 @@ impl UpStage {
         skips: &mut Vec<Tensor<4>>,
     ) -> Tensor<4> {
         for (layer, resnet) in self.resnets.iter().enumerate() {
-            let skip = skips.pop().expect("the config has one skip per layer on the way up");
+            let skip = skips
+                .pop()
+                .expect("the config has one skip per layer on the way up");
             hidden = resnet.forward(Tensor::cat(vec![hidden, skip], 1), Some(time));
             if let Some(attention) = self.attentions.get(layer) {
                 hidden = attention.forward(hidden, context);

@@ -22,7 +22,13 @@ impl TransformerBlock {
     fn new(width: usize, config: TransformerConfig, device: &Device) -> Self {
         let attention = |context_width| {
             let (query_width, heads) = (width, config.heads);
-            AttentionConfig { query_width, context_width, heads, input_bias: false }.init(device)
+            AttentionConfig {
+                query_width,
+                context_width,
+                heads,
+                input_bias: false,
+            }
+            .init(device)
         };
         let norm = || LayerNorm::new(width, 1e-5, device);
         Self {
@@ -102,7 +108,9 @@ impl SpatialTransformer {
         let [_, _, height, width] = input.dims();
         let grid = [height, width];
 
-        let tokens = self.proj_in.forward(to_tokens(self.norm.forward(input.clone())), grid);
+        let tokens = self
+            .proj_in
+            .forward(to_tokens(self.norm.forward(input.clone())), grid);
         let tokens = self
             .transformer_blocks
             .iter()
@@ -119,5 +127,7 @@ fn to_tokens(map: Tensor<4>) -> Tensor<3> {
 /// `[b, h·w, c] → [b, c, h, w]`
 fn to_map(tokens: Tensor<3>, [height, width]: [usize; 2]) -> Tensor<4> {
     let [batch, _, channels] = tokens.dims();
-    tokens.swap_dims(1, 2).reshape([batch, channels, height, width])
+    tokens
+        .swap_dims(1, 2)
+        .reshape([batch, channels, height, width])
 }
