@@ -1,6 +1,11 @@
 //! Gives people in pictures their own faces.
 
+pub mod control;
 pub mod error;
 pub mod nn;
+pub mod unet;
+pub mod text;
+pub mod vae;
+pub mod vision;
 
 pub use error::{Context, Error, ErrorKind, Result};
