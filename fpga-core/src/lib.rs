@@ -3,8 +3,8 @@
 pub mod control;
 pub mod error;
 pub mod nn;
-pub mod unet;
 pub mod text;
+pub mod unet;
 pub mod vae;
 pub mod vision;
 

@@ -8,9 +8,8 @@ use std::panic;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use burn::tensor::Device;
 use fpga_core::{Error, Result};
-use fpga_tests::parity::{self, Case, Report};
+use fpga_tests::parity::{Case, Report, device, run};
 
 const USAGE: &str = "usage: parity CASE_DIR [--device cpu] [--out OUT.safetensors]";
 
@@ -23,11 +22,75 @@ struct Arguments {
 fn main() -> ExitCode {
     // A panic is a bug, but its reader is a user: one line, like any other error.
     panic::set_hook(Box::new(|_| {}));
-    let outcome = panic::catch_unwind(|| Arguments::read(std::env::args().skip(1)).and_then(check));
-    match outcome {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    match panic::catch_unwind(|| Arguments::read(arguments).and_then(check)) {
         Ok(Ok(true)) => ExitCode::SUCCESS,
         Ok(Ok(false)) => ExitCode::from(1),
         Ok(Err(error)) => refuse(&error.to_string()),
-        Err(payload) => refuse(&format!("internal error: {}", message(payload.as_ref()))),
+        Err(payload) => refuse(&format!("internal error: {}", panic_message(&*payload))),
     }
+}
+
+/// Runs the case and prints a line per tensor; whether all passed.
+fn check(arguments: Arguments) -> Result<bool> {
+    let device = device(&arguments.device)?;
+    let case = Case::open(&arguments.folder)?;
+    let outputs = run(&case, &device)?;
+    if let Some(path) = &arguments.out {
+        outputs.write(path)?;
+    }
+    let report = Report::compare(&outputs, case.expected.as_ref(), case.rtol);
+    for line in &report.lines {
+        println!("{line}");
+    }
+    Ok(report.passed())
+}
+
+impl Arguments {
+    fn read(arguments: Vec<String>) -> Result<Self> {
+        let mut arguments = arguments.into_iter();
+        let (mut folder, mut device, mut out) = (None, None, None);
+        while let Some(argument) = arguments.next() {
+            let place = match argument.as_str() {
+                "--device" => &mut device,
+                "--out" => &mut out,
+                option if option.starts_with('-') => return Err(unclear(&argument, "is unknown")),
+                _ => &mut folder,
+            };
+            let value = match argument.starts_with('-') {
+                true => arguments.next(),
+                false => Some(argument.clone()),
+            };
+            let value = value.ok_or_else(|| unclear(&argument, "needs a value"))?;
+            if place.replace(value).is_some() {
+                return Err(unclear(&argument, "comes on top of another"));
+            }
+        }
+        Ok(Self {
+            folder: folder
+                .ok_or_else(|| unclear("CASE_DIR", "is missing"))?
+                .into(),
+            device: device.unwrap_or_else(|| "cpu".to_owned()),
+            out: out.map(PathBuf::from),
+        })
+    }
+}
+
+fn unclear(argument: &str, why: &str) -> Error {
+    Error::invalid(argument, format!("{why}; {USAGE}"))
+}
+
+fn refuse(why: &str) -> ExitCode {
+    // Names in files may hold line breaks; the promise is one line.
+    eprintln!(
+        "parity: {}",
+        why.split_whitespace().collect::<Vec<_>>().join(" ")
+    );
+    ExitCode::from(2)
+}
+
+fn panic_message(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic without a message")
 }

@@ -93,7 +93,11 @@ fn judge(output: &Array, expected: Option<&Array>, rtol: f64) -> Verdict {
     let difference = pairs().map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
     let size = expected.values.iter().map(|b| b * b).sum::<f64>().sqrt();
     // Where all expected values are zero, nothing but zero is right.
-    let relative_l2 = if difference == 0.0 { 0.0 } else { difference / size };
+    let relative_l2 = if difference == 0.0 {
+        0.0
+    } else {
+        difference / size
+    };
     Verdict::Compared {
         max_abs,
         relative_l2,
@@ -104,7 +108,10 @@ fn judge(output: &Array, expected: Option<&Array>, rtol: f64) -> Verdict {
 impl Verdict {
     /// Whether nothing is wrong.
     pub fn passed(&self) -> bool {
-        matches!(self, Self::Compared { within: true, .. } | Self::NotCompared)
+        matches!(
+            self,
+            Self::Compared { within: true, .. } | Self::NotCompared
+        )
     }
 }
 
@@ -123,7 +130,10 @@ impl fmt::Display for Verdict {
                 within,
             } => {
                 let word = if *within { "ok" } else { "FAILED" };
-                write!(f, "max abs {max_abs:.3e}, relative L2 {relative_l2:.3e}: {word}")
+                write!(
+                    f,
+                    "max abs {max_abs:.3e}, relative L2 {relative_l2:.3e}: {word}"
+                )
             }
             Self::NotCompared => write!(f, "not compared: ok"),
             Self::OtherShape { expected } => write!(f, "expected shape {expected:?}: FAILED"),
@@ -171,7 +181,8 @@ mod tests {
     #[test]
     fn nothing_but_zero_equals_zero() {
         let expected = tensors(&[("a", &[1], &[0.0])]);
-        let report = |value| Report::compare(&tensors(&[("a", &[1], &[value])]), Some(&expected), 1.0);
+        let report =
+            |value| Report::compare(&tensors(&[("a", &[1], &[value])]), Some(&expected), 1.0);
         assert!(report(0.0).passed());
         assert!(!report(1e-30).passed());
     }

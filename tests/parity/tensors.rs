@@ -123,11 +123,7 @@ impl Tensors {
     ///
     /// # Errors
     /// It is absent, has another rank, or holds a fraction.
-    pub fn integers<const D: usize>(
-        &self,
-        name: &str,
-        device: &Device,
-    ) -> Result<Tensor<D, Int>> {
+    pub fn integers<const D: usize>(&self, name: &str, device: &Device) -> Result<Tensor<D, Int>> {
         let array = self.get(name).ok_or_else(|| absent(name))?;
         if array.values.iter().any(|value| value.fract() != 0.0) {
             return Err(Error::invalid(input(name), "needs whole numbers"));
@@ -155,12 +151,16 @@ impl Tensors {
     /// As [`read_if_present`](Self::read_if_present), and if there is no file.
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = fs::read(path).map_err(|error| Error::io(path, error))?;
-        let file = SafeTensors::deserialize(&bytes)
-            .map_err(|error| Error::format(path, "not a sound safetensors file").with_source(error))?;
+        let file = SafeTensors::deserialize(&bytes).map_err(|error| {
+            Error::format(path, "not a sound safetensors file").with_source(error)
+        })?;
         let mut tensors = Self::default();
         for (name, view) in file.tensors() {
             let array = Array::from_view(&view).map_err(|dtype| {
-                Error::format(path, format!("tensor {name} holds {dtype:?}, which is not read"))
+                Error::format(
+                    path,
+                    format!("tensor {name} holds {dtype:?}, which is not read"),
+                )
             })?;
             tensors.push(name, array);
         }
@@ -175,7 +175,9 @@ impl Tensors {
     pub fn write(&self, path: &Path) -> Result<()> {
         let narrow = |array: &Array| -> Vec<u8> {
             let values = array.values.iter();
-            values.flat_map(|&value| (value as f32).to_le_bytes()).collect()
+            values
+                .flat_map(|&value| (value as f32).to_le_bytes())
+                .collect()
         };
         let bytes: Vec<_> = self.iter().map(|(_, array)| narrow(array)).collect();
         let mut views = HashMap::new();
@@ -195,7 +197,11 @@ fn ranked<const D: usize>(name: &str, array: &Array) -> Result<TensorData> {
         return Err(Error::shape(input(name), format!("{D} axes"), &array.shape));
     }
     if array.values.is_empty() {
-        return Err(Error::shape(input(name), "at least one number", &array.shape));
+        return Err(Error::shape(
+            input(name),
+            "at least one number",
+            &array.shape,
+        ));
     }
     Ok(TensorData::new(array.values.clone(), array.shape.clone()))
 }
