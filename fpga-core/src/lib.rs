@@ -3,6 +3,9 @@
 pub mod control;
 pub mod error;
 pub mod nn;
+pub mod text;
 pub mod unet;
+pub mod vae;
+pub mod vision;
 
 pub use error::{Context, Error, ErrorKind, Result};
