@@ -3,9 +3,11 @@
 pub mod control;
 pub mod error;
 pub mod nn;
+pub mod pipeline;
 pub mod text;
 pub mod unet;
 pub mod vae;
 pub mod vision;
 
 pub use error::{Context, Error, ErrorKind, Result};
+pub use image::RgbImage;
