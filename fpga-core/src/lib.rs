@@ -2,5 +2,6 @@
 
 pub mod error;
 pub mod nn;
+pub mod weights;
 
 pub use error::{Context, Error, ErrorKind, Result};
