@@ -1,5 +1,10 @@
 //! One function per kind of case: read the inputs, check them, call the public API, name the outputs.
 
+mod clip;
+mod models;
+mod unet;
+mod vae;
+
 use burn::tensor::Device;
 use fpga_core::{Error, Result};
 
@@ -9,7 +14,14 @@ use super::tensors::Tensors;
 type Kind = fn(&Case, &Device) -> Result<Tensors>;
 
 /// Every kind that can be run.
-const KINDS: &[(&str, Kind)] = &[];
+const KINDS: &[(&str, Kind)] = &[
+    ("unet", unet::unet),
+    ("controlnet", unet::controlnet),
+    ("vae_encode", vae::encode),
+    ("vae_decode", vae::decode),
+    ("clip_text", clip::text),
+    ("clip_vision", clip::vision),
+];
 
 /// Runs a case; the outputs are named as in the table of the README.
 ///
