@@ -8,6 +8,7 @@ pub mod text;
 pub mod unet;
 pub mod vae;
 pub mod vision;
+pub mod weights;
 
 pub use error::{Context, Error, ErrorKind, Result};
 pub use image::RgbImage;
