@@ -67,7 +67,10 @@ impl Conditioning {
             text_embeds: added.text_embeds.repeat_dim(0, count),
             time_ids: added.time_ids.repeat_dim(0, count),
         });
-        Self { context: self.context.repeat_dim(0, count), added }
+        Self {
+            context: self.context.repeat_dim(0, count),
+            added,
+        }
     }
 }
 
