@@ -59,6 +59,21 @@ impl Conditioning {
     }
 }
 
+impl Conditioning {
+    /// Every row `count` times, for several pictures of one prompt.
+    #[must_use]
+    pub fn repeated(self, count: usize) -> Self {
+        let added = self.added.map(|added| AddedConditioning {
+            text_embeds: added.text_embeds.repeat_dim(0, count),
+            time_ids: added.time_ids.repeat_dim(0, count),
+        });
+        Self {
+            context: self.context.repeat_dim(0, count),
+            added,
+        }
+    }
+}
+
 /// What a ControlNet adds: one tensor per skip connection, and one in the middle.
 #[derive(Clone, Debug)]
 pub struct ControlResiduals {
