@@ -11,6 +11,7 @@ mod diir;
 mod dpmpp_2m;
 mod euler;
 mod euler_ancestral;
+mod inpaint;
 mod inversion;
 mod lcm;
 mod method;
@@ -24,6 +25,7 @@ use crate::diffusion::NoiseSource;
 use crate::error::{Context, Error, Result};
 
 pub use diir::{Regeneration, regenerate};
+pub use inpaint::{Keep, sample_within};
 pub use inversion::{DdimInversion, Trajectory, invert_ddim};
 pub use method::Step;
 pub use plan::{Sampler, SamplerKind};
@@ -73,9 +75,21 @@ pub fn sample(
     noise: &mut dyn NoiseSource,
     observer: &mut Observer<'_>,
 ) -> Result<Tensor<4>> {
+    let leave = |_: &Sampler, _: usize, latents: Tensor<4>| latents;
+    run(denoiser, sampler, latents, noise, observer, leave)
+}
+
+/// The loop; `settle` has the last word on the latents after each step.
+fn run(
+    denoiser: &mut impl Denoiser,
+    sampler: &mut Sampler,
+    mut latents: Tensor<4>,
+    noise: &mut dyn NoiseSource,
+    observer: &mut Observer<'_>,
+    settle: impl Fn(&Sampler, usize, Tensor<4>) -> Tensor<4>,
+) -> Result<Tensor<4>> {
     let timesteps = sampler.timesteps().to_vec();
     let (shape, device) = (latents.dims(), latents.device());
-    let mut latents = latents;
     for (step, &timestep) in timesteps.iter().enumerate() {
         let input = sampler.scale_input(latents.clone(), step);
         let output = denoiser
@@ -87,7 +101,7 @@ pub fn sample(
         let moved = sampler
             .step(step, output, latents, fresh)
             .context(|| in_step(step))?;
-        latents = moved.latents;
+        latents = settle(sampler, step, moved.latents);
         report(observer, step, timesteps.len(), &latents, &moved.clean)?;
     }
     Ok(latents)

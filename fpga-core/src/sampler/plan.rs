@@ -137,7 +137,16 @@ impl Sampler {
 
     /// A picture's latents with as much noise as the first step starts from; all `[b, c, h, w]`.
     pub fn add_noise(&self, clean: Tensor<4>, noise: Tensor<4>) -> Tensor<4> {
-        let (picture, noisy) = self.method.mix(self.skipped);
+        self.noisy_before(0, clean, noise)
+    }
+
+    /// A picture's latents with as much noise as `step` starts from, none behind the last step; all
+    /// `[b, c, h, w]`.
+    pub fn noisy_before(&self, step: usize, clean: Tensor<4>, noise: Tensor<4>) -> Tensor<4> {
+        if step >= self.timesteps.len() {
+            return clean;
+        }
+        let (picture, noisy) = self.method.mix(self.skipped + step);
         clean * picture + noise * noisy
     }
 
