@@ -1,6 +1,9 @@
 //! One function per kind of case: read the inputs, check them, call the public API, name the outputs.
 
 mod clip;
+mod noise;
+mod scheduler;
+mod txt2img;
 mod unet;
 mod vae;
 
@@ -20,6 +23,9 @@ const KINDS: &[(&str, Kind)] = &[
     ("vae_decode", vae::decode),
     ("clip_text", clip::text),
     ("clip_vision", clip::vision),
+    ("scheduler", scheduler::scheduler),
+    ("torch_randn", noise::torch_randn),
+    ("txt2img", txt2img::txt2img),
 ];
 
 /// Runs a case; the outputs are named as in the table of the README.
