@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fpga_tests::parity::{Array, Case, Report, Tensors, device, run};
+use fpga_core::pipeline::DeviceChoice;
+use fpga_tests::parity::{Array, Case, Report, Tensors, run};
 
 #[test]
 fn every_stored_case_matches_its_reference() {
-    let device = device("cpu").unwrap();
+    let device = DeviceChoice::Cpu.open().unwrap();
     let mut failures = Vec::new();
     for folder in case_folders() {
         let case = Case::open(&folder).unwrap();
@@ -30,7 +31,7 @@ fn every_stored_case_matches_its_reference() {
 
 #[test]
 fn a_slightly_different_reference_does_not_match() {
-    let device = device("cpu").unwrap();
+    let device = DeviceChoice::Cpu.open().unwrap();
     for folder in case_folders() {
         let case = Case::open(&folder).unwrap();
         let outputs = run(&case, &device).unwrap();

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fpga_core::weights::ModelFolder;
 use fpga_core::{Error, Result};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -83,11 +84,19 @@ impl Case {
         Ok(self.optional_setting(key)?.unwrap_or(default))
     }
 
+    /// The model folder that the key `model` names, relative to the case.
+    ///
+    /// # Errors
+    /// The key is absent, or the folder holds no model.
+    pub fn model(&self) -> Result<ModelFolder> {
+        ModelFolder::open(self.model_path()?, None)
+    }
+
     /// The folder that the key `model` names, relative to the case.
     ///
     /// # Errors
     /// The key is absent, or there is no such folder.
-    pub fn model(&self) -> Result<PathBuf> {
+    pub fn model_path(&self) -> Result<PathBuf> {
         let path = self.folder.join(self.setting::<String>("model")?);
         if !path.is_dir() {
             let why = format!("{} is not a folder", path.display());

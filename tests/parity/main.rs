@@ -8,14 +8,15 @@ use std::panic;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use fpga_core::pipeline::DeviceChoice;
 use fpga_core::{Error, Result};
-use fpga_tests::parity::{Case, Report, device, run};
+use fpga_tests::parity::{Case, Report, run};
 
 const USAGE: &str = "usage: parity CASE_DIR [--device cpu] [--out OUT.safetensors]";
 
 struct Arguments {
     folder: PathBuf,
-    device: String,
+    device: DeviceChoice,
     out: Option<PathBuf>,
 }
 
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
 
 /// Runs the case and prints a line per tensor; whether all passed.
 fn check(arguments: Arguments) -> Result<bool> {
-    let device = device(&arguments.device)?;
+    let device = arguments.device.open()?;
     let case = Case::open(&arguments.folder)?;
     let outputs = run(&case, &device)?;
     if let Some(path) = &arguments.out {
@@ -49,7 +50,7 @@ fn check(arguments: Arguments) -> Result<bool> {
 impl Arguments {
     fn read(arguments: Vec<String>) -> Result<Self> {
         let mut arguments = arguments.into_iter();
-        let (mut folder, mut device, mut out) = (None, None, None);
+        let (mut folder, mut device, mut out) = (None, None::<String>, None);
         while let Some(argument) = arguments.next() {
             let place = match argument.as_str() {
                 "--device" => &mut device,
@@ -70,7 +71,7 @@ impl Arguments {
             folder: folder
                 .ok_or_else(|| unclear("CASE_DIR", "is missing"))?
                 .into(),
-            device: device.unwrap_or_else(|| "cpu".to_owned()),
+            device: device.as_deref().unwrap_or("cpu").parse()?,
             out: out.map(PathBuf::from),
         })
     }

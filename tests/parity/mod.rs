@@ -6,13 +6,11 @@
 //! `fpga-core`, and [`Report::compare`] judges them. No number is computed here.
 
 mod case;
-mod device;
 mod kinds;
 mod report;
 mod tensors;
 
 pub use case::Case;
-pub use device::device;
 pub use kinds::run;
 pub use report::{Line, Report, Verdict};
 pub use tensors::{Array, Tensors};

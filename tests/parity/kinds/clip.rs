@@ -2,15 +2,15 @@
 
 use burn::tensor::{Device, Tensor};
 use fpga_core::Result;
+use fpga_core::weights::Storage;
 
-use super::models;
 use crate::parity::case::Case;
 use crate::parity::tensors::{Array, Tensors};
 
 /// Hidden states and pooled text from `input_ids`.
 pub(super) fn text(case: &Case, device: &Device) -> Result<Tensors> {
     let ids = case.inputs.integers::<2>("input_ids", device)?;
-    let model = models::clip_text(&case.model()?, device)?;
+    let (model, _) = case.model()?.clip_text(Storage::AsStored, device)?;
     let [_, length] = ids.dims();
     let rows: Vec<i64> = ids.to_data().iter().collect();
     for row in rows.chunks(length) {
@@ -31,7 +31,7 @@ pub(super) fn text(case: &Case, device: &Device) -> Result<Tensors> {
 /// Projected picture and hidden states from `pixel_values`.
 pub(super) fn vision(case: &Case, device: &Device) -> Result<Tensors> {
     let pixels = case.inputs.tensor::<4>("pixel_values", device)?;
-    let model = models::clip_vision(&case.model()?, device)?;
+    let (model, _) = case.model()?.clip_vision(Storage::AsStored, device)?;
     model.config().check_pixels(pixels.dims())?;
 
     let output = model.forward(pixels);

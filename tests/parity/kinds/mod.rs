@@ -1,7 +1,6 @@
 //! One function per kind of case: read the inputs, check them, call the public API, name the outputs.
 
 mod clip;
-mod models;
 mod unet;
 mod vae;
 

@@ -2,9 +2,9 @@
 
 use burn::tensor::{Device, Tensor};
 use fpga_core::unet::{AddedConditioning, Conditioning, ControlResiduals};
+use fpga_core::weights::Storage;
 use fpga_core::{Error, Result};
 
-use super::models;
 use crate::parity::case::Case;
 use crate::parity::tensors::Tensors;
 
@@ -16,7 +16,7 @@ pub(super) fn unet(case: &Case, device: &Device) -> Result<Tensors> {
         conditioning,
     } = Common::read(&case.inputs, device)?;
     let control = control(&case.inputs, device)?;
-    let unet = models::unet(&case.model()?, device)?;
+    let (unet, _) = case.model()?.unet(Storage::AsStored, device)?;
     unet.check(latents.dims(), &conditioning, control.as_ref())?;
 
     let mut outputs = Tensors::default();
@@ -34,7 +34,7 @@ pub(super) fn controlnet(case: &Case, device: &Device) -> Result<Tensors> {
     } = Common::read(&case.inputs, device)?;
     let condition = case.inputs.tensor::<4>("controlnet_cond", device)?;
     let scale = case.setting_or("conditioning_scale", 1.0)?;
-    let controlnet = models::controlnet(&case.model()?, device)?;
+    let (controlnet, _) = case.model()?.controlnet(Storage::AsStored, device)?;
     controlnet.check(latents.dims(), &conditioning, condition.dims())?;
 
     let hint = controlnet.encode_condition(condition);

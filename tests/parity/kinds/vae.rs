@@ -2,15 +2,15 @@
 
 use burn::tensor::Device;
 use fpga_core::Result;
+use fpga_core::weights::Storage;
 
-use super::models;
 use crate::parity::case::Case;
 use crate::parity::tensors::Tensors;
 
 /// `mean` and `logvar` from `image`.
 pub(super) fn encode(case: &Case, device: &Device) -> Result<Tensors> {
     let picture = case.inputs.tensor::<4>("image", device)?;
-    let vae = models::vae(&case.model()?, device)?;
+    let (vae, _) = case.model()?.vae(Storage::AsStored, device)?;
     vae.check_picture(picture.dims())?;
 
     let distribution = vae.encode(picture);
@@ -23,7 +23,7 @@ pub(super) fn encode(case: &Case, device: &Device) -> Result<Tensors> {
 /// `image` from `latents`.
 pub(super) fn decode(case: &Case, device: &Device) -> Result<Tensors> {
     let latents = case.inputs.tensor::<4>("latents", device)?;
-    let vae = models::vae(&case.model()?, device)?;
+    let (vae, _) = case.model()?.vae(Storage::AsStored, device)?;
     vae.check_latents(latents.dims())?;
 
     let mut outputs = Tensors::default();
