@@ -1,9 +1,8 @@
 //! A case folder, read and checked.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use fpga_core::weights::ModelFolder;
+use fpga_core::weights::{ModelFolder, read_json};
 use fpga_core::{Error, Result};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -38,10 +37,7 @@ impl Case {
     pub fn open(folder: impl AsRef<Path>) -> Result<Self> {
         let folder = folder.as_ref().to_owned();
         let path = folder.join("case.json");
-        let text = fs::read_to_string(&path).map_err(|error| Error::io(&path, error))?;
-        let json = serde_json::from_str(&text)
-            .map_err(|error| Error::format(&path, "not JSON").with_source(error))?;
-        let Value::Object(settings) = json else {
+        let Value::Object(settings) = read_json(&path)? else {
             return Err(Error::format(&path, "needs an object of keys and values"));
         };
         let expected = Tensors::read_if_present(&folder.join("expected.safetensors"))?;
