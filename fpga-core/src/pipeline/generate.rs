@@ -45,7 +45,7 @@ pub struct GenerateRequest<'a> {
     pub long_prompt: LongPrompt,
     /// What to start from.
     pub canvas: Canvas<'a>,
-    /// How many pictures.
+    /// How many pictures of each prompt.
     pub count: usize,
     /// Denoising steps of the whole schedule.
     pub steps: usize,
@@ -178,6 +178,7 @@ impl<'m> PortraitGenerator<'m> {
         let texts = [&request.prompt, &request.negative_prompt];
         let prompts = encode_prompts(model.text.as_ref(), texts, request.long_prompt, added)?
             .repeated(request.count);
+        let batch = prompts.positive.context.dims()[0];
 
         let kind = request.sampler.unwrap_or(model.sampler);
         let sampler = Sampler::new(kind, &model.schedule, request.steps)?;
@@ -193,7 +194,7 @@ impl<'m> PortraitGenerator<'m> {
             extra_channels,
         } = request
             .canvas
-            .prepare(model, request.count, &sampler, noise.as_mut())?;
+            .prepare(model, batch, &sampler, noise.as_mut())?;
         let controls = self.controls(request, size, sampler.timesteps())?;
         let mut denoiser = GuidedDenoiser::new(&model.unet, prompts, request.guidance)?
             .with_controls(controls)

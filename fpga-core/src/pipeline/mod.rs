@@ -21,7 +21,9 @@ pub use device::DeviceChoice;
 pub use generate::{Control, GenerateRequest, Generated, PortraitGenerator, Sampled};
 pub use job::{CancelToken, Monitor, Phase, Progress};
 pub use model::{LoadOptions, StableDiffusion};
-pub use picture::{host_values, mask_to_tensor, picture_to_tensor, tensor_to_pictures};
+pub use picture::{
+    host_values, mask_to_tensor, picture_to_tensor, tensor_to_pictures, to_unit_range,
+};
 pub use preview::LatentPreview;
 pub use prompt::{Prompt, PromptEncoder, PromptPair, TextEncoder};
 pub use seed::NoiseKind;

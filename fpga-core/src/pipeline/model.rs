@@ -75,6 +75,10 @@ impl StableDiffusion {
         let (vae, vae_report) = checkpoint.vae(storage, device)?;
         let mut load_reports = vec![("unet", unet_report), ("vae", vae_report)];
         let text = load_text(checkpoint, options, device, &mut load_reports)?;
+        let schedule = match unet.config().encoder.added {
+            None => as_first_models_want(schedule),
+            Some(_) => schedule,
+        };
         let preview = LatentPreview::fit(&vae, device)?;
         Ok(Self {
             unet,
@@ -86,6 +90,16 @@ impl StableDiffusion {
             device: device.clone(),
             load_reports,
         })
+    }
+}
+
+/// SD 1 and SD 2 were published with scheduler configs that lack two settings; their pipelines have
+/// set them ever since, whatever the config says.
+fn as_first_models_want(schedule: ScheduleConfig) -> ScheduleConfig {
+    ScheduleConfig {
+        steps_offset: 1,
+        clip_sample: Some(false),
+        ..schedule
     }
 }
 
