@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use fpga_core::pipeline::DeviceChoice;
 use fpga_core::text::{
     ClipTokenizer, HiddenLayer, LongPrompt, PromptEmbedding, WeightedSpan, parse_emphasis,
 };
 use fpga_core::weights::{ModelFolder, Storage};
-use fpga_tests::parity::{Report, Tensors, device};
+use fpga_tests::parity::{Report, Tensors};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -73,7 +74,7 @@ fn added_tokens_follow_the_vocabulary_and_are_found_whole() {
 #[test]
 fn emphasis_and_windows_equal_the_reference() {
     let folder = ModelFolder::open(fixture("clip_prompt/text_encoder"), None).unwrap();
-    let device = device("cpu").unwrap();
+    let device = DeviceChoice::Cpu.open().unwrap();
     let (model, _) = folder.clip_text(Storage::AsStored, &device).unwrap();
     let prompt = format!(
         "portrait of a (smiling woman:1.3), at the [beach], {}((high quality",
@@ -103,7 +104,7 @@ fn emphasis_and_windows_equal_the_reference() {
 fn prompts_that_do_not_fit_the_model_are_refused() {
     let folder = ModelFolder::open(fixture("clip_prompt/text_encoder"), None).unwrap();
     let (model, _) = folder
-        .clip_text(Storage::AsStored, &device("cpu").unwrap())
+        .clip_text(Storage::AsStored, &DeviceChoice::Cpu.open().unwrap())
         .unwrap();
     let mut tokenizer = tokenizer("sd1");
     tokenizer.add_tokens(&["<new>"]).unwrap();
