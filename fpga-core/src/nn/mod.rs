@@ -4,8 +4,12 @@
 //! Weights may be stored as f16 or bf16; layers compute in the type of their input.
 
 mod attention;
+mod clip;
 mod conv;
+mod embedding;
 mod feed_forward;
+mod fields;
+mod init;
 mod linear;
 mod norm;
 mod param;
@@ -14,10 +18,17 @@ mod resnet;
 mod timestep;
 
 pub use attention::{Attention, AttentionConfig, Reach, attend};
+pub use clip::{
+    ClipActivation, ClipAttention, ClipEncoder, ClipEncoderConfig, ClipFeedForward, ClipLayer,
+};
 pub use conv::{Conv2d, Window};
+pub use embedding::Embedding;
 pub use feed_forward::GegluFeedForward;
+pub(crate) use fields::{DEPTHS, Fields, WIDTHS};
+pub use init::randomize;
 pub use linear::Linear;
 pub use norm::{GroupNorm, LayerNorm};
+pub(crate) use param::{weight_as, zeros};
 pub use resample::{Downsample, Upsample};
 pub use resnet::{ResnetBlock, ResnetConfig};
 pub use timestep::{SinusoidalEmbedding, TimestepEmbedding};

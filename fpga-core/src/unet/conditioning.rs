@@ -1,0 +1,133 @@
+//! What steers the prediction: text, SDXL's extra vector, and a ControlNet's residuals.
+
+use burn::tensor::Tensor;
+
+use crate::error::{Error, Result};
+
+/// Everything that the UNet is told besides latents and timestep.
+#[derive(Clone, Debug)]
+pub struct Conditioning {
+    /// Text tokens `[b, tokens, width]`.
+    pub context: Tensor<3>,
+    /// SDXL's extra vector; needed exactly by the models that have it.
+    pub added: Option<AddedConditioning>,
+}
+
+/// SDXL's pooled text and picture sizes (Podell et al. 2023, section 2.2).
+#[derive(Clone, Debug)]
+pub struct AddedConditioning {
+    /// Pooled text `[b, width]`.
+    pub text_embeds: Tensor<2>,
+    /// Original height and width, crop top and left, target height and width: `[b, 6]`.
+    pub time_ids: Tensor<2>,
+}
+
+impl Conditioning {
+    /// Text alone.
+    pub fn text(context: Tensor<3>) -> Self {
+        Self {
+            context,
+            added: None,
+        }
+    }
+
+    /// This one's batch followed by the other's, for one pass over both.
+    ///
+    /// # Errors
+    /// The two differ in width or token count, or only one has SDXL's extra vector.
+    pub fn followed_by(self, other: Self) -> Result<Self> {
+        let ([_, tokens, width], found) = (self.context.dims(), other.context.dims());
+        if found[1..] != [tokens, width] {
+            let expected = format!("[_, {tokens}, {width}] like the other half");
+            return Err(Error::shape("text context", expected, found));
+        }
+        let added = match (self.added, other.added) {
+            (Some(first), Some(second)) => Some(AddedConditioning {
+                text_embeds: Tensor::cat(vec![first.text_embeds, second.text_embeds], 0),
+                time_ids: Tensor::cat(vec![first.time_ids, second.time_ids], 0),
+            }),
+            (None, None) => None,
+            _ => {
+                let why = "given for one half of the batch and not for the other";
+                return Err(Error::invalid("text_embeds and time_ids", why));
+            }
+        };
+        Ok(Self {
+            context: Tensor::cat(vec![self.context, other.context], 0),
+            added,
+        })
+    }
+}
+
+impl Conditioning {
+    /// Every row `count` times, for several pictures of one prompt.
+    #[must_use]
+    pub fn repeated(self, count: usize) -> Self {
+        let added = self.added.map(|added| AddedConditioning {
+            text_embeds: added.text_embeds.repeat_dim(0, count),
+            time_ids: added.time_ids.repeat_dim(0, count),
+        });
+        Self {
+            context: self.context.repeat_dim(0, count),
+            added,
+        }
+    }
+}
+
+/// What a ControlNet adds: one tensor per skip connection, and one in the middle.
+#[derive(Clone, Debug)]
+pub struct ControlResiduals {
+    /// In the order in which the encoder makes its skips.
+    pub down: Vec<Tensor<4>>,
+    /// Added after the middle stage.
+    pub mid: Tensor<4>,
+}
+
+impl ControlResiduals {
+    /// Every residual multiplied by `scale` ("conditioning scale").
+    #[must_use]
+    pub fn scaled(self, scale: f64) -> Self {
+        if scale == 1.0 {
+            return self;
+        }
+        let down = self
+            .down
+            .into_iter()
+            .map(|residual| residual * scale)
+            .collect();
+        Self {
+            down,
+            mid: self.mid * scale,
+        }
+    }
+
+    /// The sum of two ControlNets' residuals.
+    ///
+    /// # Errors
+    /// The two were made for UNets of different sizes.
+    pub fn plus(self, other: Self) -> Result<Self> {
+        if self.shapes() != other.shapes() {
+            let expected = format!("{:?} like the other ControlNet", self.shapes());
+            return Err(Error::shape("control residuals", expected, other.shapes()));
+        }
+        let down = self
+            .down
+            .into_iter()
+            .zip(other.down)
+            .map(|(a, b)| a + b)
+            .collect();
+        Ok(Self {
+            down,
+            mid: self.mid + other.mid,
+        })
+    }
+
+    /// Shapes of all residuals, the middle one last.
+    pub fn shapes(&self) -> Vec<[usize; 4]> {
+        self.down
+            .iter()
+            .chain([&self.mid])
+            .map(Tensor::dims)
+            .collect()
+    }
+}

@@ -1,0 +1,116 @@
+//! The half of the UNet that a ControlNet copies: time embedding, way down, middle.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor, activation::silu};
+
+use super::conditioning::Conditioning;
+use super::config::{EncoderConfig, StageConfig};
+use super::stage::{DownStage, MidStage};
+use crate::nn::{Conv2d, SinusoidalEmbedding, TimestepEmbedding, Window};
+
+/// Outputs of the way down, the newest last.
+#[derive(Clone, Debug)]
+pub struct Encoded {
+    /// One per skip connection, in the order in which they were made.
+    pub skips: Vec<Tensor<4>>,
+    /// What the middle stage makes of the last one: `[b, channels, h, w]`.
+    pub hidden: Tensor<4>,
+}
+
+/// Time embedding, way down and middle.
+#[derive(Module, Debug)]
+pub struct UNetEncoder {
+    conv_in: Conv2d,
+    time_embedding: TimestepEmbedding,
+    add_embedding: Option<TimestepEmbedding>,
+    down_blocks: Vec<DownStage>,
+    mid_block: Option<MidStage>,
+    #[module(skip)]
+    timestep: SinusoidalEmbedding,
+    #[module(skip)]
+    size: Option<SinusoidalEmbedding>,
+}
+
+impl EncoderConfig {
+    /// Zero until weights are loaded.
+    pub fn init(&self, device: &Device) -> UNetEncoder {
+        let first = self.stages[0].channels;
+        let last = self.stages.len() - 1;
+        let down_stage = |(index, stage): (usize, &StageConfig)| {
+            let inputs = if index == 0 {
+                first
+            } else {
+                self.stages[index - 1].channels
+            };
+            DownStage::new(self, stage, inputs, index != last, device)
+        };
+        let embed = |inputs| TimestepEmbedding::new(inputs, self.time_width, device);
+        let size_of = |width| SinusoidalEmbedding {
+            width,
+            ..self.timestep
+        };
+        UNetEncoder {
+            conv_in: Conv2d::new(self.in_channels, first, Window::SAME, device),
+            time_embedding: embed(self.timestep.width),
+            add_embedding: self.added.map(|added| embed(added.input_width)),
+            down_blocks: self.stages.iter().enumerate().map(down_stage).collect(),
+            mid_block: self
+                .mid
+                .map(|config| MidStage::new(self, self.stages[last].channels, config, device)),
+            timestep: self.timestep,
+            size: self.added.map(|added| size_of(added.size_width)),
+        }
+    }
+}
+
+impl UNetEncoder {
+    /// The vector that every residual block receives, already through their common SiLU.
+    ///
+    /// # Shapes
+    /// - `timesteps`: `[b]`
+    /// - returns `[b, time_width]`
+    pub fn embed_time(&self, timesteps: Tensor<1>, conditioning: &Conditioning) -> Tensor<2> {
+        let time = self
+            .time_embedding
+            .forward(self.timestep.forward(timesteps));
+        let Some(((embedding, size), added)) = self
+            .add_embedding
+            .as_ref()
+            .zip(self.size)
+            .zip(conditioning.added.as_ref())
+        else {
+            return silu(time);
+        };
+        let [batch, numbers] = added.time_ids.dims();
+        let sizes = size.forward(added.time_ids.clone().reshape([batch * numbers]));
+        let sizes = sizes.reshape([batch, numbers * size.width]);
+        let vector = Tensor::cat(vec![added.text_embeds.clone(), sizes], 1);
+        silu(time + embedding.forward(vector))
+    }
+
+    /// # Shapes
+    /// - `latents`: `[b, in_channels, h, w]`; `time`: from [`embed_time`](Self::embed_time)
+    /// - `hint`: `[b, channels₀, h, w]`, an encoded condition that is added after `conv_in`
+    pub fn forward(
+        &self,
+        latents: Tensor<4>,
+        hint: Option<Tensor<4>>,
+        time: &Tensor<2>,
+        context: &Tensor<3>,
+    ) -> Encoded {
+        let mut hidden = self.conv_in.forward(latents);
+        if let Some(hint) = hint {
+            hidden = hidden + hint;
+        }
+
+        let mut skips = vec![hidden.clone()];
+        for stage in &self.down_blocks {
+            hidden = stage.forward(hidden, time, context, &mut skips);
+        }
+
+        if let Some(mid) = &self.mid_block {
+            hidden = mid.forward(hidden, time, context);
+        }
+        Encoded { skips, hidden }
+    }
+}

@@ -1,0 +1,37 @@
+//! Checkpoints in, checkpoints out: foreign names and layouts stop here.
+//!
+//! A [`TensorSource`] is an open checkpoint, a [`KeyMap`] says how it spells our module paths, and
+//! [`load`] fills a freshly built module from the two, one tensor at a time. [`save`] is the way
+//! back. What became of every tensor is in the [`LoadReport`](crate::error::LoadReport).
+
+mod checkpoint;
+mod decode;
+mod diffusers_folder;
+mod diffusers_names;
+mod key_map;
+mod ldm_names;
+mod ldm_sizes;
+mod load;
+mod model_folder;
+mod module_path;
+mod pickle;
+mod safetensors_file;
+mod save;
+mod single_file;
+mod source;
+
+pub use checkpoint::Checkpoint;
+pub use decode::Storage;
+pub use diffusers_folder::DiffusersFolder;
+pub use diffusers_names::{clip_text_names, clip_vision_names, unet_names, vae_names};
+pub use key_map::{Key, KeyMap, View};
+pub use ldm_names::{ldm_controlnet_names, ldm_unet_names, ldm_vae_names, open_clip_text_names};
+pub use ldm_sizes::Family;
+pub use load::load;
+pub use model_folder::ModelFolder;
+pub use save::save;
+pub use single_file::{SingleFile, controlnet_from_file, vae_from_file};
+pub use source::TensorSource;
+
+#[cfg(test)]
+mod tests;

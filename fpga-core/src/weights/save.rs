@@ -1,0 +1,164 @@
+//! Writes a module as a `.safetensors` file with the checkpoint's names.
+//!
+//! Tensors are written one after another, so saving costs one tensor of memory. The file appears
+//! under its name only when it is complete and on disk: a crash leaves the old file untouched.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{DType, Tensor, TensorData};
+use safetensors::Dtype;
+use safetensors::tensor::{Metadata, TensorInfo};
+
+use super::decode::Storage;
+use super::key_map::{KeyMap, View};
+use super::module_path::ModulePath;
+use crate::error::{Error, Result};
+
+/// Writes every parameter of `module` to `path`, replacing a file that is there.
+///
+/// # Errors
+/// `Io` if the file cannot be written; `Invalid` if the map cannot be written back (two parameters
+/// with one key, or a key that is only part of a tensor).
+pub fn save<M: Module>(module: &M, map: &KeyMap, path: &Path, storage: Storage) -> Result<()> {
+    let mut collector = Collector {
+        path: ModulePath::default(),
+        map,
+        storage,
+        parts: Vec::new(),
+        failure: None,
+    };
+    module.visit(&mut collector);
+    if let Some(error) = collector.failure {
+        return Err(error);
+    }
+    let mut parts = collector.parts;
+    // Wide types first keeps every tensor aligned, as the format's own library does.
+    parts.sort_by(|a, b| b.dtype.cmp(&a.dtype).then_with(|| a.name.cmp(&b.name)));
+    refuse_twins(&parts)?;
+
+    let beside = beside(path);
+    let written = write(&beside, parts).and_then(|()| fs::rename(&beside, path));
+    written.and_then(|()| sync_folder(path)).map_err(|error| {
+        // Best effort: the error that is reported is the one that matters.
+        let _ = fs::remove_file(&beside);
+        Error::io(path, error)
+    })
+}
+
+/// One parameter to write.
+struct Part {
+    name: String,
+    dtype: Dtype,
+    shape: Vec<usize>,
+    /// Fetches the values from the device.
+    values: Box<dyn FnOnce() -> TensorData>,
+}
+
+struct Collector<'a> {
+    path: ModulePath,
+    map: &'a KeyMap,
+    storage: Storage,
+    parts: Vec<Part>,
+    failure: Option<Error>,
+}
+
+impl ModuleVisitor for Collector<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        self.path.exit(container);
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let key = self.map.key(&self.path.joined());
+        if key.view() != View::Whole {
+            let why = "only part of a tensor in this layout, which can be read but not written";
+            self.failure = Some(Error::invalid(key.to_string(), why));
+            return;
+        }
+        let tensor = param.base();
+        let (kept, dtype) = match (self.storage, tensor.dtype()) {
+            (Storage::F16, _) | (Storage::AsStored, DType::F16) => (DType::F16, Dtype::F16),
+            (Storage::BF16, _) | (Storage::AsStored, DType::BF16) => (DType::BF16, Dtype::BF16),
+            _ => (DType::F32, Dtype::F32),
+        };
+        self.parts.push(Part {
+            name: key.name().to_owned(),
+            dtype,
+            shape: tensor.dims().to_vec(),
+            values: Box::new(move || tensor.cast(kept).into_data()),
+        });
+    }
+}
+
+fn refuse_twins(parts: &[Part]) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    match parts.iter().find(|part| !seen.insert(&part.name)) {
+        None => Ok(()),
+        Some(twin) => Err(Error::invalid(&twin.name, "two parameters have this key")),
+    }
+}
+
+/// A name in the same folder that no other process uses.
+fn beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}.partial", std::process::id()))
+}
+
+fn write(path: &Path, parts: Vec<Part>) -> std::io::Result<()> {
+    let header = header(&parts)?;
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(path)?;
+    let mut writer = BufWriter::with_capacity(1 << 20, file);
+    writer.write_all(&(header.len() as u64).to_le_bytes())?;
+    writer.write_all(header.as_bytes())?;
+    for part in parts {
+        writer.write_all((part.values)().as_bytes())?;
+    }
+    writer
+        .into_inner()
+        .map_err(|error| error.into_error())?
+        .sync_all()
+}
+
+fn header(parts: &[Part]) -> std::io::Result<String> {
+    let mut end = 0;
+    let infos = parts.iter().map(|part| {
+        let start = end;
+        end += part.shape.iter().product::<usize>() * part.dtype.bitsize() / 8;
+        let info = TensorInfo {
+            dtype: part.dtype,
+            shape: part.shape.clone(),
+            data_offsets: (start, end),
+        };
+        (part.name.clone(), info)
+    });
+    // Readers refuse files that do not say which framework's layout they follow.
+    let framework = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    let metadata =
+        Metadata::new(Some(framework), infos.collect()).map_err(std::io::Error::other)?;
+    let mut text = serde_json::to_string(&metadata)?;
+    // Values start on a multiple of eight.
+    text.push_str(&" ".repeat(text.len().next_multiple_of(8) - text.len()));
+    Ok(text)
+}
+
+/// Makes the new name itself durable.
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    match cfg!(unix) {
+        true => File::open(folder.unwrap_or(Path::new(".")))?.sync_all(),
+        false => Ok(()),
+    }
+}
