@@ -41,6 +41,8 @@ pub struct StableDiffusion {
 pub struct LoadOptions {
     /// In which type weights are kept; computation is in f32.
     pub storage: Storage,
+    /// Prefer weight files of this variant, such as `fp16`, where the folder has them.
+    pub variant: Option<String>,
     /// Folder of the tokenizer's files, for checkpoints without one.
     pub tokenizer: Option<PathBuf>,
     /// Folder of SDXL's second tokenizer's files, for checkpoints without one.
@@ -56,14 +58,16 @@ impl StableDiffusion {
     pub fn load(path: impl AsRef<Path>, options: &LoadOptions, device: &Device) -> Result<Self> {
         let path = path.as_ref();
         let clause = || format!("model {}", path.display());
-        Self::load_parts(&Checkpoint::open(path)?, options, device).context(clause)
+        let checkpoint = match (Checkpoint::open(path)?, &options.variant) {
+            (Checkpoint::Folder(folder), Some(variant)) => {
+                Checkpoint::Folder(folder.with_variant(variant))
+            }
+            (checkpoint, _) => checkpoint,
+        };
+        Self::load_parts(&checkpoint, options, device).context(clause)
     }
 
-    fn load_parts(
-        checkpoint: &Checkpoint,
-        options: &LoadOptions,
-        device: &Device,
-    ) -> Result<Self> {
+    fn load_parts(checkpoint: &Checkpoint, options: &LoadOptions, device: &Device) -> Result<Self> {
         let storage = options.storage;
         let scheduler = checkpoint.scheduler_config()?;
         let schedule = ScheduleConfig::from_json(&scheduler.to_string()).context(|| "scheduler")?;
@@ -71,6 +75,10 @@ impl StableDiffusion {
         let (vae, vae_report) = checkpoint.vae(storage, device)?;
         let mut load_reports = vec![("unet", unet_report), ("vae", vae_report)];
         let text = load_text(checkpoint, options, device, &mut load_reports)?;
+        let schedule = match unet.config().encoder.added {
+            None => as_first_models_want(schedule),
+            Some(_) => schedule,
+        };
         let preview = LatentPreview::fit(&vae, device)?;
         Ok(Self {
             unet,
@@ -82,6 +90,16 @@ impl StableDiffusion {
             device: device.clone(),
             load_reports,
         })
+    }
+}
+
+/// SD 1 and SD 2 were published with scheduler configs that lack two settings; their pipelines have
+/// set them ever since, whatever the config says.
+fn as_first_models_want(schedule: ScheduleConfig) -> ScheduleConfig {
+    ScheduleConfig {
+        steps_offset: 1,
+        clip_sample: Some(false),
+        ..schedule
     }
 }
 
@@ -100,18 +118,36 @@ fn load_text(
     let (model, report) = checkpoint.text_encoder(storage, device)?;
     reports.push(("text_encoder", report));
 
-    let folder = options.tokenizer_2.clone().or_else(|| checkpoint.tokenizer_2());
+    let folder = options
+        .tokenizer_2
+        .clone()
+        .or_else(|| checkpoint.tokenizer_2());
     let second = match (checkpoint.text_encoder_2(storage, device)?, folder) {
         (Some((model, report)), Some(folder)) => {
             reports.push(("text_encoder_2", report));
             let tokenizer = ClipTokenizer::from_folder(folder).context(|| "second tokenizer")?;
-            Some(TextEncoder { tokenizer, model, layer: HiddenLayer::PENULTIMATE })
+            Some(TextEncoder {
+                tokenizer,
+                model,
+                layer: HiddenLayer::PENULTIMATE,
+            })
         }
         (Some(_), None) => return Ok(None),
         (None, _) => None,
     };
-    let layer = if second.is_some() { HiddenLayer::PENULTIMATE } else { HiddenLayer::LAST };
-    Ok(Some(PromptEncoder { first: TextEncoder { tokenizer, model, layer }, second }))
+    let layer = if second.is_some() {
+        HiddenLayer::PENULTIMATE
+    } else {
+        HiddenLayer::LAST
+    };
+    Ok(Some(PromptEncoder {
+        first: TextEncoder {
+            tokenizer,
+            model,
+            layer,
+        },
+        second,
+    }))
 }
 
 /// The sampler that `scheduler_config.json` names; DDIM where it names one that is not built
