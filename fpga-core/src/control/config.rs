@@ -28,6 +28,8 @@ pub struct ControlNetConfig {
     pub channel_order: ChannelOrder,
     /// Widths of the condition encoder, from the picture's size to the latents'.
     pub condition_widths: Vec<usize>,
+    /// Whether residuals are averaged over the picture, so that they carry style but no places.
+    pub global_pool: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -36,6 +38,7 @@ struct Keys {
     conditioning_channels: usize,
     controlnet_conditioning_channel_order: ChannelOrder,
     conditioning_embedding_out_channels: Option<Vec<usize>>,
+    global_pool_conditions: bool,
 }
 
 impl Default for Keys {
@@ -44,6 +47,7 @@ impl Default for Keys {
             conditioning_channels: 3,
             controlnet_conditioning_channel_order: ChannelOrder::Rgb,
             conditioning_embedding_out_channels: None,
+            global_pool_conditions: false,
         }
     }
 }
@@ -63,6 +67,7 @@ impl ControlNetConfig {
             condition_channels: keys.conditioning_channels,
             channel_order: keys.controlnet_conditioning_channel_order,
             condition_widths: widths.unwrap_or_else(|| vec![16, 32, 96, 256]),
+            global_pool: keys.global_pool_conditions,
         };
         config.check()?;
         Ok(config)

@@ -69,7 +69,7 @@ impl ControlNet {
     /// # Shapes
     /// - `latents`: `[b, in_channels, h, w]`; `timesteps`: `[b]`
     /// - `hint`: from [`encode_condition`](Self::encode_condition)
-    /// - returns residuals for a UNet of the same sizes
+    /// - returns residuals for a UNet of the same sizes; `[b, c, 1, 1]` each with `global_pool`
     pub fn forward(
         &self,
         latents: Tensor<4>,
@@ -82,10 +82,21 @@ impl ControlNet {
             self.encoder
                 .forward(latents, Some(hint), &time, &conditioning.context);
 
-        let taps = self.controlnet_down_blocks.iter().zip(skips);
+        let speak = |(tap, hidden): (&Conv2d, Tensor<4>)| {
+            let residual = tap.forward(hidden);
+            match self.config.global_pool {
+                true => residual.mean_dims(&[2, 3]),
+                false => residual,
+            }
+        };
         ControlResiduals {
-            down: taps.map(|(tap, skip)| tap.forward(skip)).collect(),
-            mid: self.controlnet_mid_block.forward(hidden),
+            down: self
+                .controlnet_down_blocks
+                .iter()
+                .zip(skips)
+                .map(speak)
+                .collect(),
+            mid: speak((&self.controlnet_mid_block, hidden)),
         }
     }
 

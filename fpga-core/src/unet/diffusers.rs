@@ -92,7 +92,7 @@ impl Default for Keys {
 }
 
 /// Keys that must keep the value next to them: any other would be another network.
-fn fixed_keys() -> [(&'static str, Value); 26] {
+fn fixed_keys() -> [(&'static str, Value); 25] {
     [
         ("act_fn", "silu".into()),
         ("attention_type", "default".into()),
@@ -118,7 +118,6 @@ fn fixed_keys() -> [(&'static str, Value); 26] {
         ("time_embedding_act_fn", Value::Null),
         ("time_embedding_type", "positional".into()),
         ("timestep_post_act", Value::Null),
-        ("global_pool_conditions", false.into()),
         ("norm_type", Value::Null),
     ]
 }

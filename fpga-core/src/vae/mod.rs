@@ -10,6 +10,7 @@
 mod coder;
 mod config;
 mod stage;
+mod tiling;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -17,6 +18,7 @@ use burn::tensor::{Device, Tensor};
 pub use coder::{Decoder, Encoder};
 pub use config::{LatentScaling, VaeConfig};
 pub use stage::{DownStage, MidStage, SpatialAttention, UpStage};
+pub use tiling::Tiling;
 
 use crate::error::{Error, Result};
 use crate::nn::{Conv2d, Window};

@@ -2,6 +2,8 @@
 
 mod config;
 mod model;
+mod preprocess;
 
 pub use config::ClipVisionConfig;
 pub use model::{ClipVision, ClipVisionTower, VisionEmbeddings, VisionOutput};
+pub use preprocess::preprocess;

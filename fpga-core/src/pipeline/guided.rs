@@ -1,0 +1,149 @@
+//! The UNet as samplers see it: guidance, ControlNets and extra latent channels folded in.
+
+use burn::tensor::Tensor;
+
+use crate::control::ControlNet;
+use crate::diffusion::Guidance;
+use crate::error::Result;
+use crate::sampler::Denoiser;
+use crate::unet::{Conditioning, ControlResiduals, UNet};
+
+use super::prompt::PromptPair;
+
+/// A ControlNet with its encoded condition.
+#[derive(Clone, Debug)]
+pub(crate) struct ActiveControl<'a> {
+    pub(crate) net: &'a ControlNet,
+    /// From [`ControlNet::encode_condition`], once per job.
+    pub(crate) hint: Tensor<4>,
+    pub(crate) scale: f64,
+    /// Timesteps at which it speaks, largest and smallest.
+    pub(crate) active: (f64, f64),
+}
+
+/// Predicts with classifier-free guidance: both halves in one batch.
+pub(crate) struct GuidedDenoiser<'a> {
+    unet: &'a UNet,
+    /// Negative rows first, as every published pipeline orders them; without guidance only
+    /// positive rows.
+    conditioning: Conditioning,
+    guidance: Option<Guidance>,
+    controls: Vec<ActiveControl<'a>>,
+    /// Mask and masked latents of a 9-channel inpainting model: `[b, 5, h, w]`.
+    extra_channels: Option<Tensor<4>>,
+}
+
+impl<'a> GuidedDenoiser<'a> {
+    /// Guidance of 1 or less leaves the negative prompt out.
+    ///
+    /// # Errors
+    /// The two prompts differ in width or length.
+    pub(crate) fn new(unet: &'a UNet, prompts: PromptPair, guidance: Guidance) -> Result<Self> {
+        let guided = guidance.scale > 1.0;
+        let conditioning = match guided {
+            true => prompts.negative.followed_by(prompts.positive)?,
+            false => prompts.positive,
+        };
+        let guidance = guided.then_some(guidance);
+        Ok(Self {
+            unet,
+            conditioning,
+            guidance,
+            controls: Vec::new(),
+            extra_channels: None,
+        })
+    }
+
+    #[must_use]
+    pub(crate) fn with_controls(self, controls: Vec<ActiveControl<'a>>) -> Self {
+        Self { controls, ..self }
+    }
+
+    #[must_use]
+    pub(crate) fn with_extra_channels(self, extra_channels: Option<Tensor<4>>) -> Self {
+        Self {
+            extra_channels,
+            ..self
+        }
+    }
+
+    /// Checks a batch of this shape against the network, before the first step.
+    ///
+    /// # Errors
+    /// As [`UNet::check`](crate::unet::UNet::check).
+    pub(crate) fn check(&self, latents: [usize; 4]) -> Result<()> {
+        let [batch, channels, height, width] = latents;
+        let rows = if self.guidance.is_some() {
+            2 * batch
+        } else {
+            batch
+        };
+        let extra = self
+            .extra_channels
+            .as_ref()
+            .map_or(0, |extra| extra.dims()[1]);
+        self.unet.check(
+            [rows, channels + extra, height, width],
+            &self.conditioning,
+            None,
+        )
+    }
+
+    fn residuals(
+        &self,
+        latents: &Tensor<4>,
+        timesteps: &Tensor<1>,
+        timestep: f64,
+    ) -> Result<Option<ControlResiduals>> {
+        let mut sum: Option<ControlResiduals> = None;
+        for control in &self.controls {
+            let (first, last) = control.active;
+            if !(last..=first).contains(&timestep) {
+                continue;
+            }
+            let (latents, timesteps) = (latents.clone(), timesteps.clone());
+            let hint = control.hint.clone();
+            let residuals = control
+                .net
+                .forward(latents, timesteps, &self.conditioning, hint)
+                .scaled(control.scale);
+            sum = Some(match sum {
+                Some(others) => others.plus(residuals)?,
+                None => residuals,
+            });
+        }
+        Ok(sum)
+    }
+}
+
+impl Denoiser for GuidedDenoiser<'_> {
+    fn predict(&mut self, latents: Tensor<4>, timestep: f64) -> Result<Tensor<4>> {
+        let device = latents.device();
+        let batch = match self.guidance {
+            Some(_) => Tensor::cat(vec![latents.clone(), latents], 0),
+            None => latents,
+        };
+        let rows = batch.dims()[0];
+        let timesteps = Tensor::<1>::full([rows], timestep, &device);
+
+        let control = self.residuals(&batch, &timesteps, timestep)?;
+        let input = match &self.extra_channels {
+            Some(extra) => {
+                let copies = rows / extra.dims()[0];
+                Tensor::cat(vec![batch, extra.clone().repeat_dim(0, copies)], 1)
+            }
+            None => batch,
+        };
+        let output = self
+            .unet
+            .forward(input, timesteps, &self.conditioning, control.as_ref());
+
+        let Some(guidance) = self.guidance else {
+            return Ok(output);
+        };
+        let mut halves = output.chunk(2, 0);
+        let conditional = halves.pop().expect("two halves");
+        let unconditional = halves.pop().expect("two halves");
+        Ok(guidance.apply(unconditional, conditional))
+    }
+}
