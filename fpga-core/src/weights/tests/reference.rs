@@ -23,7 +23,7 @@ fn fixture(path: &str) -> PathBuf {
 }
 
 fn config(case: &str) -> serde_json::Value {
-    read_json(&fixture(&format!("weights_ldm/{case}/config.json"))).unwrap()
+    read_json(fixture(&format!("weights_ldm/{case}/config.json"))).unwrap()
 }
 
 /// Every tensor of `file` goes into `model`; returns its weights in the model's order.
