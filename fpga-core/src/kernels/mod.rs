@@ -6,10 +6,14 @@
 //! processor has (see [`instruction_set`]), checks all lengths, and panics if they do not fit. This is the only
 //! room with `unsafe`.
 
+mod activation;
+mod attention;
 mod conv;
 mod level;
 mod linear;
+mod math;
 mod micro;
+mod norm;
 #[cfg(test)]
 mod oracle;
 mod pack;
@@ -18,7 +22,10 @@ mod scratch;
 mod simd;
 mod weights;
 
+pub use activation::{Activation, add, geglu, softmax};
+pub use attention::Attention;
 pub use conv::{Convolution, Shape, Window};
 pub use level::instruction_set;
 pub use linear::Linear;
+pub use norm::{GroupNorm, LayerNorm};
 pub use weights::WeightView;

@@ -320,14 +320,18 @@ impl Multiply<'_> {
     /// Bias and shift of one register of channels.
     #[inline(always)]
     fn added<S: Simd>(&self, simd: S, picture: usize, channel: usize) -> S::V {
-        let left = self.conv.outputs - channel;
-        let take = |values: Option<&[f32]>, start: usize| match values {
-            // SAFETY: the slice holds at least `left` values from here on.
-            Some(values) => unsafe { read(simd, values[start..start + left].as_ptr(), left, 0) },
-            None => simd.splat(0.0),
-        };
-        let shift = take(self.conv.shift, picture * self.conv.outputs + channel);
-        simd.add(take(self.conv.bias, channel), shift)
+        let outputs = self.conv.outputs;
+        let mut sum = simd.splat(0.0);
+        let start = picture * outputs + channel;
+        for (values, start) in [(self.conv.bias, channel), (self.conv.shift, start)] {
+            if let Some(values) = values {
+                let left = outputs - channel;
+                // SAFETY: the slice holds at least `left` values from `start` on.
+                let values = unsafe { read(simd, values[start..start + left].as_ptr(), left, 0) };
+                sum = simd.add(sum, values);
+            }
+        }
+        sum
     }
 }
 
@@ -344,7 +348,10 @@ fn transform_kernels<S: Simd>(simd: S, raw: &[f32], count: usize, to: &mut [f32]
                 let to = to.as_mut_ptr().add(channel * S::PANEL + vector * S::LANES);
                 let mut half = [[zero; 3]; 6];
                 for j in 0..3 {
-                    let g = std::array::from_fn(|i| simd.load(from.add((3 * i + j) * S::PANEL)));
+                    let mut g = [zero; 3];
+                    for (i, value) in g.iter_mut().enumerate() {
+                        *value = simd.load(from.add((3 * i + j) * S::PANEL));
+                    }
                     let column = transform::kernel(simd, g);
                     for i in 0..6 {
                         half[i][j] = column[i];
@@ -363,14 +370,22 @@ fn transform_kernels<S: Simd>(simd: S, raw: &[f32], count: usize, to: &mut [f32]
 /// `Aᵀ m A` of one tile and register.
 #[inline(always)]
 unsafe fn inverse<S: Simd>(simd: S, from: *const f32, stride: usize) -> [[S::V; 4]; 4] {
-    let mut half = [[simd.splat(0.0); 6]; 4];
+    let zero = simd.splat(0.0);
+    let mut half = [[zero; 6]; 4];
     for j in 0..6 {
-        // SAFETY: the caller promises 36 registers, `stride` apart.
-        let m = std::array::from_fn(|i| unsafe { simd.load(from.add((6 * i + j) * stride)) });
+        let mut m = [zero; 6];
+        for (i, value) in m.iter_mut().enumerate() {
+            // SAFETY: the caller promises 36 registers, `stride` apart.
+            *value = unsafe { simd.load(from.add((6 * i + j) * stride)) };
+        }
         let column = transform::output(simd, m);
         for i in 0..4 {
             half[i][j] = column[i];
         }
     }
-    half.map(|row| transform::output(simd, row))
+    let mut pixels = [[zero; 4]; 4];
+    for (row, half) in pixels.iter_mut().zip(half) {
+        *row = transform::output(simd, half);
+    }
+    pixels
 }

@@ -3,7 +3,8 @@
 //! A [`Simd`] value is a token: it exists only where its instructions do, so its arithmetic is safe
 //! to call. Kernels are structs that implement [`Kernel`]; [`Level::run`](super::level::Level::run)
 //! enters a function compiled for the instruction set and everything below is inlined into it.
-//! The trap: a helper that is not `#[inline(always)]` is compiled without those instructions.
+//! The trap: a helper that is not `#[inline(always)]` is compiled without those instructions, and so
+//! is every closure: loops over registers are plain `for` loops.
 
 #[cfg(target_arch = "x86_64")]
 pub(super) mod avx2;
@@ -79,9 +80,9 @@ pub(super) trait Simd: Copy + Send + Sync {
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `c − a·b`
     fn neg_mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
-    /// The larger of each pair; `b` where `a` is not a number.
+    /// The larger of each pair; `b` where either is not a number.
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
-    /// The smaller of each pair; `b` where `a` is not a number.
+    /// The smaller of each pair; `b` where either is not a number.
     fn min(self, a: Self::V, b: Self::V) -> Self::V;
     fn abs(self, a: Self::V) -> Self::V;
     /// `negative` where `sign < 0`, else `other`.

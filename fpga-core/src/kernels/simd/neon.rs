@@ -127,15 +127,17 @@ impl Simd for Neon {
     ) {
         // SAFETY: the caller promises four rows of four values on both sides.
         unsafe {
-            let r: [float32x4_t; 4] = std::array::from_fn(|i| vld1q_f32(from.add(i * from_stride)));
-            let wide = |v| vreinterpretq_f64_f32(v);
+            let mut r = [vdupq_n_f32(0.0); 4];
+            for (i, row) in r.iter_mut().enumerate() {
+                *row = vld1q_f32(from.add(i * from_stride));
+            }
             let (a, b) = (vtrn1q_f32(r[0], r[1]), vtrn2q_f32(r[0], r[1]));
             let (c, d) = (vtrn1q_f32(r[2], r[3]), vtrn2q_f32(r[2], r[3]));
             let columns = [
-                vtrn1q_f64(wide(a), wide(c)),
-                vtrn1q_f64(wide(b), wide(d)),
-                vtrn2q_f64(wide(a), wide(c)),
-                vtrn2q_f64(wide(b), wide(d)),
+                vtrn1q_f64(vreinterpretq_f64_f32(a), vreinterpretq_f64_f32(c)),
+                vtrn1q_f64(vreinterpretq_f64_f32(b), vreinterpretq_f64_f32(d)),
+                vtrn2q_f64(vreinterpretq_f64_f32(a), vreinterpretq_f64_f32(c)),
+                vtrn2q_f64(vreinterpretq_f64_f32(b), vreinterpretq_f64_f32(d)),
             ];
             for (i, column) in columns.into_iter().enumerate() {
                 vst1q_f32(to.add(i * to_stride), vreinterpretq_f32_f64(column));
