@@ -20,6 +20,7 @@ mod pack;
 mod parallel;
 mod scratch;
 mod simd;
+pub(crate) mod tensor;
 mod weights;
 
 pub use activation::{Activation, add, geglu, softmax};
