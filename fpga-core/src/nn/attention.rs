@@ -6,6 +6,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, module, ops::AttentionModuleOptions};
 
 use super::linear::Linear;
+use crate::kernels::tensor as kernels;
 
 /// Which keys a query may look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,10 @@ pub fn attend(
     heads: usize,
     reach: Reach,
 ) -> Tensor<3> {
+    let causal = reach == Reach::Causal;
+    if let Some(output) = kernels::attend([&query, &key, &value], heads, causal) {
+        return output;
+    }
     let [batch, queries, width] = query.dims();
     let split = |tokens: Tensor<3>| {
         let [_, length, _] = tokens.dims();
@@ -36,7 +41,7 @@ pub fn attend(
             .swap_dims(1, 2)
     };
     let options = AttentionModuleOptions {
-        is_causal: reach == Reach::Causal,
+        is_causal: causal,
         ..Default::default()
     };
     module::attention(split(query), split(key), split(value), None, None, options)
@@ -90,14 +95,20 @@ impl AttentionConfig {
 }
 
 impl Attention {
+    /// What `tokens` find in `context`, added to `residual`.
+    ///
     /// # Shapes
-    /// - `tokens`: `[b, n, query_width]`; `context`: `[b, m, context_width]`
-    /// - returns `[b, n, query_width]`
-    pub fn forward(&self, tokens: Tensor<3>, context: Tensor<3>) -> Tensor<3> {
+    /// - `tokens`, `residual` and result: `[b, n, query_width]`; `context`: `[b, m, context_width]`
+    pub fn forward_added(
+        &self,
+        tokens: Tensor<3>,
+        context: Tensor<3>,
+        residual: Tensor<3>,
+    ) -> Tensor<3> {
         let query = self.to_q.forward(tokens);
         let key = self.to_k.forward(context.clone());
         let value = self.to_v.forward(context);
-        self.to_out
-            .forward(attend(query, key, value, self.heads, Reach::Full))
+        let found = attend(query, key, value, self.heads, Reach::Full);
+        self.to_out.forward_added(found, residual)
     }
 }

@@ -1,12 +1,12 @@
 //! The half of the UNet that a ControlNet copies: time embedding, way down, middle.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, activation::silu};
+use burn::tensor::{Device, Tensor};
 
 use super::conditioning::Conditioning;
 use super::config::{EncoderConfig, StageConfig};
 use super::stage::{DownStage, MidStage};
-use crate::nn::{Conv2d, SinusoidalEmbedding, TimestepEmbedding, Window};
+use crate::nn::{Conv2d, SinusoidalEmbedding, TimestepEmbedding, Window, add, silu};
 
 /// Outputs of the way down, the newest last.
 #[derive(Clone, Debug)]
@@ -100,7 +100,7 @@ impl UNetEncoder {
     ) -> Encoded {
         let mut hidden = self.conv_in.forward(latents);
         if let Some(hint) = hint {
-            hidden = hidden + hint;
+            hidden = add(hidden, hint);
         }
 
         let mut skips = vec![hidden.clone()];

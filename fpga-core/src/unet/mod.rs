@@ -20,7 +20,7 @@ pub use stage::{DownStage, MidStage, UpStage};
 pub use transformer::{SpatialTransformer, TransformerBlock};
 
 use crate::error::{Error, Result};
-use crate::nn::{Conv2d, GroupNorm, Window};
+use crate::nn::{Conv2d, GroupNorm, Window, add};
 
 /// Predicts the noise (or velocity) in latents at a timestep, given text.
 #[derive(Module, Debug)]
@@ -93,9 +93,9 @@ impl UNet {
         if let Some(control) = control {
             let added = skips.into_iter().zip(&control.down);
             skips = added
-                .map(|(skip, residual)| skip + residual.clone())
+                .map(|(skip, residual)| add(skip, residual.clone()))
                 .collect();
-            hidden = hidden + control.mid.clone();
+            hidden = add(hidden, control.mid.clone());
         }
 
         for stage in &self.up_blocks {

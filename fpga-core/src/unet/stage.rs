@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::config::{EncoderConfig, StageConfig, TransformerConfig};
 use super::transformer::SpatialTransformer;
-use crate::nn::{Downsample, ResnetBlock, ResnetConfig, Upsample};
+use crate::nn::{Downsample, ResnetBlock, ResnetConfig, Upsample, join_channels};
 
 /// What every residual block and transformer of one network shares.
 impl EncoderConfig {
@@ -179,7 +179,7 @@ impl UpStage {
             let skip = skips
                 .pop()
                 .expect("the config has one skip per layer on the way up");
-            hidden = resnet.forward(Tensor::cat(vec![hidden, skip], 1), Some(time));
+            hidden = resnet.forward(join_channels(hidden, skip), Some(time));
             if let Some(attention) = self.attentions.get(layer) {
                 hidden = attention.forward(hidden, context);
             }
