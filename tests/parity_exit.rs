@@ -62,6 +62,24 @@ fn a_checkpoint_with_one_changed_weight_exits_1() {
 }
 
 #[test]
+fn an_output_that_overflows_exits_1() {
+    let case = Scratch::new();
+    fs::remove_file(case.path("expected.safetensors")).unwrap();
+    case.edit_tensors(WEIGHTS, |name, array| {
+        if name == "conv_out.weight" {
+            array.values.fill(3e38);
+        }
+    });
+    let output = case.run(&[]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.contains("sample [2, 4, 8, 8] holds NaN or infinity"),
+        "{text}"
+    );
+}
+
+#[test]
 fn an_expected_tensor_that_is_not_produced_exits_1_under_its_name() {
     let case = Scratch::new();
     case.rename_tensor("expected.safetensors", "sample", "samples");
@@ -148,7 +166,7 @@ fn inputs_that_do_not_fit_exit_2_and_are_named() {
         move |case: &Scratch| case.edit_tensors("inputs.safetensors", edit)
     };
     refused(
-        "sample",
+        "latents",
         edit(|name, array| {
             if name == "sample" {
                 array.shape = vec![2, 8, 4, 8];

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use fpga_core::RgbImage;
+use fpga_core::pipeline::DeviceChoice;
 use fpga_core::vae::{AutoencoderKl, Tiling};
 use fpga_core::vision::preprocess;
 use fpga_core::weights::{ModelFolder, Storage};
 use fpga_core::{Error, ErrorKind};
-use fpga_tests::parity::{Tensors, device};
+use fpga_tests::parity::Tensors;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -42,7 +43,7 @@ fn relative_error(found: Tensor<4>, expected: Tensor<4>) -> f32 {
 
 #[test]
 fn one_tile_gives_the_same_bits() {
-    let device = device("cpu").unwrap();
+    let device = DeviceChoice::Cpu.open().unwrap();
     let vae = vae(&device);
     let latents = waves([4, 16, 12], &device);
     let tiling = Tiling {
@@ -64,7 +65,7 @@ fn one_tile_gives_the_same_bits() {
 
 #[test]
 fn tiles_are_close_to_the_whole() {
-    let device = device("cpu").unwrap();
+    let device = DeviceChoice::Cpu.open().unwrap();
     let vae = vae(&device);
     let tiling = Tiling {
         tile: 160,
@@ -99,7 +100,7 @@ fn tiles_are_close_to_the_whole() {
 
 #[test]
 fn a_job_can_stop_between_tiles() {
-    let device = device("cpu").unwrap();
+    let device = DeviceChoice::Cpu.open().unwrap();
     let tiling = Tiling {
         tile: 32,
         overlap: 8,
@@ -114,7 +115,7 @@ fn a_job_can_stop_between_tiles() {
 
 #[test]
 fn tensors_that_do_not_fit_are_refused() {
-    let device = device("cpu").unwrap();
+    let device = DeviceChoice::Cpu.open().unwrap();
     let vae = vae(&device);
     let shapes = [[1, 5, 8, 8], [1, 4, 0, 8], [0, 4, 8, 8]];
     for shape in shapes {
@@ -134,7 +135,7 @@ fn tensors_that_do_not_fit_are_refused() {
 
 #[test]
 fn pixels_equal_the_references_within_one_step_of_a_byte() {
-    let device = device("cpu").unwrap();
+    let device = DeviceChoice::Cpu.open().unwrap();
     let file = Tensors::read(&fixture("clip_preprocess/pictures.safetensors")).unwrap();
     // one step of 255 divided by the smallest deviation
     let step = 1.0 / 255.0 / 0.26130258;

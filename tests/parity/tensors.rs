@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use fpga_core::{Error, Result};
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -107,8 +107,8 @@ impl Tensors {
         if array.values.iter().any(|value| !value.is_finite()) {
             return Err(Error::invalid(input(name), "holds NaN or infinity"));
         }
-        let data = ranked::<D>(name, array)?.convert::<f32>();
-        Ok(Some(Tensor::from_data(data, device)))
+        let data = TensorData::new(array.values.clone(), dims::<D>(name, array)?);
+        Ok(Some(Tensor::from_data(data.convert::<f32>(), device)))
     }
 
     /// An input of rank `D`.
@@ -119,17 +119,17 @@ impl Tensors {
         self.optional(name, device)?.ok_or_else(|| absent(name))
     }
 
-    /// An input of rank `D` that holds whole numbers.
+    /// Shape and values of an input of rank `D` that holds whole numbers.
     ///
     /// # Errors
     /// It is absent, has another rank, or holds a fraction.
-    pub fn integers<const D: usize>(&self, name: &str, device: &Device) -> Result<Tensor<D, Int>> {
+    pub fn integers<const D: usize>(&self, name: &str) -> Result<([usize; D], Vec<i64>)> {
         let array = self.get(name).ok_or_else(|| absent(name))?;
         if array.values.iter().any(|value| value.fract() != 0.0) {
             return Err(Error::invalid(input(name), "needs whole numbers"));
         }
-        let data = ranked::<D>(name, array)?.convert::<i64>();
-        Ok(Tensor::from_data(data, device))
+        let values = array.values.iter().map(|&value| value as i64).collect();
+        Ok((dims(name, array)?, values))
     }
 
     /// Reads a file, or nothing where there is none.
@@ -192,18 +192,13 @@ impl Tensors {
     }
 }
 
-fn ranked<const D: usize>(name: &str, array: &Array) -> Result<TensorData> {
-    if array.shape.len() != D {
-        return Err(Error::shape(input(name), format!("{D} axes"), &array.shape));
-    }
+fn dims<const D: usize>(name: &str, array: &Array) -> Result<[usize; D]> {
+    let shape = &array.shape;
     if array.values.is_empty() {
-        return Err(Error::shape(
-            input(name),
-            "at least one number",
-            &array.shape,
-        ));
+        return Err(Error::shape(input(name), "at least one number", shape));
     }
-    Ok(TensorData::new(array.values.clone(), array.shape.clone()))
+    let dims = <[usize; D]>::try_from(shape.as_slice());
+    dims.map_err(|_| Error::shape(input(name), format!("{D} axes"), shape))
 }
 
 fn absent(name: &str) -> Error {

@@ -17,6 +17,10 @@ use super::spacing::TimestepSpacing;
 use crate::error::{Error, Result};
 
 /// Schedule settings of a model, as its `scheduler_config.json` states them.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one field for each key of a foreign file"
+)]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Map<String, Value>")]
 pub struct ScheduleConfig {

@@ -1,4 +1,4 @@
-//! DPM-Solver++ steps of first and second order (Lu et al. 2022b, eq. 4.1 and algorithm 2).
+//! DPM-Solver++ steps of first and second order (Lu et al. 2022, algorithm 2).
 //!
 //! With `λ = ln(√ᾱ/√(1−ᾱ)) = −ln σ` and `h = λ_to − λ_from`:
 //! `x' = (√(1−ᾱ')/√(1−ᾱ))·x + √ᾱ'·(1 − e^{−h})·D`, where `D` is the clean latents (first order) or

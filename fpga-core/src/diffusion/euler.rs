@@ -1,4 +1,4 @@
-//! Euler steps of the probability-flow equation (Karras et al. 2022, eq. 3).
+//! Euler steps of the probability-flow equation (Karras et al. 2022, section 2).
 //!
 //! Latents are variance exploding: `x = x₀ + σ·ε`, and `dx/dσ = (x − x₀)/σ`.
 

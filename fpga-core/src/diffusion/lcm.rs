@@ -1,4 +1,4 @@
-//! Latent consistency models: few steps, each straight to the picture (Luo et al. 2023, eq. 9).
+//! Latent consistency models: few steps, each straight to the picture (Luo et al. 2023).
 //!
 //! The consistency function `f(x, t) = c_skip·x + c_out·x₀(x, t)` is the identity at `t = 0`. Steps
 //! are picked from the coarse schedule that the model was distilled on, `k·i − 1`.

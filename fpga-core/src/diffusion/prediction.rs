@@ -1,7 +1,6 @@
 //! What a network's output means, and how to read picture and noise out of it.
 //!
-//! `x = √ᾱ·x₀ + √(1−ᾱ)·ε`; networks predict `ε`, `v = √ᾱ·ε − √(1−ᾱ)·x₀` (Salimans and Ho 2022,
-//! section 4) or `x₀`.
+//! `x = √ᾱ·x₀ + √(1−ᾱ)·ε`; networks predict `ε`, `v = √ᾱ·ε − √(1−ᾱ)·x₀` (Salimans and Ho 2022) or `x₀`.
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};

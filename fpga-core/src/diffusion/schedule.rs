@@ -103,13 +103,15 @@ impl NoiseSchedule {
     /// The schedule of `config`; `absent` answers for the β keys that it does not have.
     ///
     /// # Errors
-    /// The βs are not in `[0, 1)`, or their number is not `num_train_timesteps`.
+    /// The βs are not in `[0, 1)` or leave no noise, their number is not `num_train_timesteps`, or
+    /// `steps_offset` or `clip_sample_range` is out of range.
     pub fn new(config: &ScheduleConfig, absent: BetaRange) -> Result<Self> {
         let count = config.num_train_timesteps;
         if !(1..=MAX_TRAIN_TIMESTEPS).contains(&count) {
             let why = format!("needed 1 to {MAX_TRAIN_TIMESTEPS}, found {count}");
             return Err(Error::invalid("num_train_timesteps", why));
         }
+        check_ranges(config)?;
         let range = BetaRange {
             start: config.beta_start.unwrap_or(absent.start),
             end: config.beta_end.unwrap_or(absent.end),
@@ -136,6 +138,13 @@ impl NoiseSchedule {
             betas
         };
         let alpha_bar: Vec<f64> = products(&betas).into_iter().map(f64::from).collect();
+        if let Some(bad) = alpha_bar
+            .iter()
+            .find(|alpha_bar| !(0.0..1.0).contains(*alpha_bar))
+        {
+            let why = format!("they lead to a signal share of {bad}, needed [0, 1)");
+            return Err(Error::invalid("noise schedule betas", why));
+        }
         let clean_alpha_bar = if config.set_alpha_to_one {
             1.0
         } else {
@@ -196,15 +205,33 @@ impl NoiseSchedule {
         self.alpha_bar.iter().map(sigma).collect()
     }
 
-    /// Gives a schedule that ends in pure noise a last σ that is large but finite.
+    /// Gives levels of pure noise a σ that is large but finite.
     #[must_use]
     pub(crate) fn with_finite_sigmas(mut self) -> Self {
-        if let Some(last) = self.alpha_bar.last_mut().filter(|last| **last == 0.0) {
+        for silent in self
+            .alpha_bar
+            .iter_mut()
+            .filter(|alpha_bar| **alpha_bar == 0.0)
+        {
             // The smallest positive f16, which is what the reference puts here.
-            *last = 2f64.powi(-24);
+            *silent = 2f64.powi(-24);
         }
         self
     }
+}
+
+fn check_ranges(config: &ScheduleConfig) -> Result<()> {
+    let (offset, count) = (config.steps_offset, config.num_train_timesteps);
+    if !usize::try_from(offset).is_ok_and(|offset| offset < count) {
+        let why = format!("needed 0 to {}, found {offset}", count - 1);
+        return Err(Error::invalid("steps_offset", why));
+    }
+    let range = config.clip_sample_range;
+    if !(range > 0.0 && range.is_finite()) {
+        let why = format!("needed a positive number, found {range}");
+        return Err(Error::invalid("clip_sample_range", why));
+    }
+    Ok(())
 }
 
 impl BetaRange {

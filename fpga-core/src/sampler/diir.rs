@@ -178,6 +178,21 @@ mod tests {
     }
 
     #[test]
+    fn half_a_mask_goes_half_the_way() {
+        let way = trajectory(0.1);
+        let result = |share| {
+            let task = Regeneration {
+                mask: mask([share; 15]),
+                depth: 0.1,
+            };
+            regenerate(&mut guided, &way, &task, &mut onward).unwrap()
+        };
+        let middle = (result(1.0) + way.clean().clone()) / 2.0;
+        let gap = (result(0.5) - middle).abs().max().into_scalar::<f32>();
+        assert!(gap < 1e-6, "{gap}");
+    }
+
+    #[test]
     fn depth_zero_asks_the_network_nothing() {
         let way = trajectory(0.6);
         let task = Regeneration {

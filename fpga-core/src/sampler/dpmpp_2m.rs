@@ -1,4 +1,4 @@
-//! DPM-Solver++ of second order, multi-step, midpoint (Lu et al. 2022b, algorithm 2).
+//! DPM-Solver++ of second order, multi-step, midpoint (Lu et al. 2022, algorithm 2).
 //!
 //! The first step has nothing behind it and is of first order; so is the last one when it goes to a
 //! level without noise, or when the config asks for it.

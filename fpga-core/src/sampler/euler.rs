@@ -1,4 +1,4 @@
-//! Euler on the probability-flow equation (Karras et al. 2022, algorithm 1 without churn).
+//! Euler on the probability-flow equation (Karras et al. 2022, algorithm 1 without its correction).
 
 use burn::tensor::Tensor;
 
@@ -7,7 +7,7 @@ use crate::diffusion::{
     BetaRange, NoiseSchedule, Prediction, ScheduleConfig, SigmaInterpolation, SigmaLadder,
     TimestepSpacing, check_count, euler_step,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 #[derive(Debug)]
 pub(super) struct Euler {
@@ -28,6 +28,10 @@ impl Euler {
             let rungs = &ladder.sigmas;
             let max = config.sigma_max.unwrap_or(rungs[0]);
             let min = config.sigma_min.unwrap_or(rungs[rungs.len() - 1]);
+            if !(0.0 < min && min <= max && max.is_finite()) {
+                let why = format!("needed 0 < sigma_min <= sigma_max, found {min} and {max}");
+                return Err(Error::invalid("sigma_min", why));
+            }
             ladder = SigmaLadder::karras(&train, max, min, count);
             round_to_f32(&mut ladder.timesteps);
         }

@@ -3,7 +3,7 @@
 //! The steps are those of sampling, backwards, and the network is asked the same timesteps: for the
 //! step from level `s` up to `t` it is called with `t` while the latents are still at `s`. That is the
 //! only error of the round trip. Fixed-point refinement removes it: ask again at the latents that the
-//! step led to, until sampling from there would lead back (Pan et al. 2023, eq. 7).
+//! step led to, until sampling from there would lead back (Pan et al. 2023).
 
 use burn::tensor::Tensor;
 
@@ -243,30 +243,36 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
-    use crate::diffusion::{NoiseSchedule, NoiseSource, TorchCpuNoise};
-    use crate::sampler::{Sampler, SamplerKind, sample};
+    use crate::diffusion::{NoiseSchedule, TorchCpuNoise};
+    use crate::sampler::{Sampler, SamplerKind, StepReport, sample};
 
-    /// The exact noise prediction for pictures that are normal with variance ¼.
-    fn toy(schedule: &NoiseSchedule) -> impl FnMut(Tensor<4>, f64) -> Result<Tensor<4>> + use<'_> {
-        |latents, timestep| {
-            let alpha_bar = schedule.level(timestep as i64)?.alpha_bar;
-            let gain = (1.0 - alpha_bar).sqrt() / (0.25 * alpha_bar + 1.0 - alpha_bar);
-            Ok(latents * gain)
+    /// The exact prediction for pictures that are normal with variance ¼.
+    fn toy(config: &ScheduleConfig) -> impl FnMut(Tensor<4>, f64) -> Result<Tensor<4>> + use<> {
+        let schedule = NoiseSchedule::from_config(config).unwrap();
+        let prediction = config.prediction_type;
+        move |latents, timestep| {
+            let level = schedule.level(timestep as i64)?;
+            let variance = 0.25 * level.alpha_bar + 1.0 - level.alpha_bar;
+            let noise = latents.clone() * (level.sigma() / variance);
+            let split = Prediction::Epsilon.split(noise, latents, level);
+            Ok(prediction.target(split.clean, split.noise, &[level]))
         }
     }
 
-    fn round_trip(steps: usize, iterations: usize) -> (f32, f32) {
-        let config = ScheduleConfig::stable_diffusion();
-        let schedule = NoiseSchedule::from_config(&config).unwrap();
-        let mut inversion = DdimInversion::new(&config, steps).unwrap();
+    fn onward(_: StepReport<'_>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    /// The noise that a picture of ones is inverted to, and the picture sampled from it.
+    fn round_trip(config: &ScheduleConfig, steps: usize, iterations: usize) -> (f32, f32) {
+        let mut inversion = DdimInversion::new(config, steps).unwrap();
         inversion.fixed_point_iterations = iterations;
         let clean = Tensor::<4>::ones([1, 1, 1, 1], &Device::flex());
-        let quiet = &mut |_: super::super::StepReport<'_>| ControlFlow::Continue(());
-        let way = invert_ddim(&mut toy(&schedule), clean, &inversion, 1.0, quiet).unwrap();
-        let mut sampler = Sampler::new(SamplerKind::Ddim { eta: 0.0 }, &config, steps).unwrap();
-        let noise: &mut dyn NoiseSource = &mut TorchCpuNoise::new(0);
+        let way = invert_ddim(&mut toy(config), clean, &inversion, 1.0, &mut onward).unwrap();
+        let mut sampler = Sampler::new(SamplerKind::Ddim { eta: 0.0 }, config, steps).unwrap();
+        let noise = &mut TorchCpuNoise::new(0);
         let start = way.noisiest().clone();
-        let back = sample(&mut toy(&schedule), &mut sampler, start, noise, quiet).unwrap();
+        let back = sample(&mut toy(config), &mut sampler, start, noise, &mut onward).unwrap();
         (way.noisiest().clone().into_scalar(), back.into_scalar())
     }
 
@@ -279,7 +285,7 @@ mod tests {
             (100, 2.005537, 0.981822),
             (200, 2.000625, 0.990995),
         ] {
-            let found = round_trip(steps, 0);
+            let found = round_trip(&ScheduleConfig::stable_diffusion(), steps, 0);
             let gap = (found.0 - noisy).abs().max((found.1 - back).abs());
             assert!(gap < 2e-5, "{steps} steps: {found:?}");
         }
@@ -287,8 +293,19 @@ mod tests {
 
     #[test]
     fn fixed_point_refinement_closes_the_round_trip() {
-        let (_, back) = round_trip(20, 12);
-        assert!((back - 1.0).abs() < 1e-4, "{back}");
+        for prediction_type in [Prediction::Epsilon, Prediction::V, Prediction::Sample] {
+            let config = ScheduleConfig {
+                prediction_type,
+                ..ScheduleConfig::stable_diffusion()
+            };
+            let (_, plain) = round_trip(&config, 20, 0);
+            let (_, refined) = round_trip(&config, 20, 12);
+            assert!((plain - 1.0).abs() > 0.05, "{prediction_type:?}: {plain}");
+            assert!(
+                (refined - 1.0).abs() < 1e-4,
+                "{prediction_type:?}: {refined}"
+            );
+        }
     }
 
     #[test]
@@ -319,11 +336,10 @@ mod tests {
     #[test]
     fn the_way_is_kept_to_the_depth_asked_for() {
         let config = ScheduleConfig::stable_diffusion();
-        let schedule = NoiseSchedule::from_config(&config).unwrap();
         let inversion = DdimInversion::new(&config, 10).unwrap();
         let clean = Tensor::<4>::ones([1, 2, 3, 4], &Device::flex());
-        let quiet = &mut |_: super::super::StepReport<'_>| ControlFlow::Continue(());
-        let way = invert_ddim(&mut toy(&schedule), clean.clone(), &inversion, 0.6, quiet).unwrap();
+        let network = &mut toy(&config);
+        let way = invert_ddim(network, clean.clone(), &inversion, 0.6, &mut onward).unwrap();
         assert_eq!(way.depth(), 6);
         assert_eq!(way.clean().to_data(), clean.to_data());
         assert_eq!(
@@ -331,6 +347,6 @@ mod tests {
             way.noisiest().to_data()
         );
         assert!(way.at_timestep(601.0).is_none());
-        assert!(invert_ddim(&mut toy(&schedule), clean, &inversion, 1.1, quiet).is_err());
+        assert!(invert_ddim(network, clean, &inversion, 1.1, &mut onward).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Latent consistency sampling (Luo et al. 2023, algorithm 3): jump to the picture, add noise, again.
+//! Latent consistency sampling (Luo et al. 2023): jump to the picture, add noise, again.
 
 use burn::tensor::Tensor;
 

@@ -150,7 +150,7 @@ impl Sampler {
         clean * picture + noise * noisy
     }
 
-    /// Latents as the network wants to see them at `step`.
+    /// Latents as the network wants to see them at `step`, an index into the timesteps.
     pub fn scale_input(&self, latents: Tensor<4>, step: usize) -> Tensor<4> {
         let divisor = self.method.input_divisor(self.skipped + step);
         if divisor == 1.0 {
@@ -160,7 +160,7 @@ impl Sampler {
         }
     }
 
-    /// Whether `step` adds fresh noise.
+    /// Whether `step`, an index into the timesteps, adds fresh noise.
     pub fn needs_noise(&self, step: usize) -> bool {
         self.method.noise_amount(self.skipped + step) > 0.0
     }
@@ -213,4 +213,77 @@ fn checked_eta(eta: f64) -> Result<f64> {
         return Ok(eta);
     }
     Err(Error::invalid("eta", format!("needed 0 to 1, found {eta}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KINDS: [SamplerKind; 5] = [
+        SamplerKind::Ddim { eta: 0.0 },
+        SamplerKind::Euler,
+        SamplerKind::EulerAncestral { eta: 1.0 },
+        SamplerKind::DpmPp2M { karras: false },
+        SamplerKind::Lcm,
+    ];
+
+    #[test]
+    fn hostile_configs_are_refused_by_every_sampler() {
+        for text in [
+            r#"{"num_train_timesteps": 0}"#,
+            r#"{"num_train_timesteps": 1000000000000}"#,
+            r#"{"steps_offset": -9223372036854775808}"#,
+            r#"{"steps_offset": 9223372036854775807}"#,
+            r#"{"clip_sample_range": -1.0}"#,
+            r#"{"beta_start": 0.0, "beta_end": 0.0}"#,
+            r#"{"beta_start": -1.0, "beta_schedule": "scaled_linear"}"#,
+            r#"{"trained_betas": [0.5]}"#,
+            r#"{"num_train_timesteps": 1, "rescale_betas_zero_snr": true}"#,
+        ] {
+            let config = ScheduleConfig::from_json(text).unwrap();
+            for kind in KINDS {
+                assert!(
+                    Sampler::new(kind, &config, 1).is_err(),
+                    "{kind:?} took {text}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_start_needs_a_strength_that_leaves_a_step() {
+        let config = ScheduleConfig::stable_diffusion();
+        for (strength, left) in [(1.0, Some(10)), (0.1, Some(1)), (0.09, None), (1.1, None)] {
+            let sampler = Sampler::new(SamplerKind::Euler, &config, 10).unwrap();
+            let started = sampler.starting_at(strength).ok();
+            assert_eq!(
+                started.map(|sampler| sampler.timesteps().len()),
+                left,
+                "{strength}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_step_refuses_what_does_not_fit() {
+        let config = ScheduleConfig::stable_diffusion();
+        let kind = SamplerKind::EulerAncestral { eta: 1.0 };
+        let mut sampler = Sampler::new(kind, &config, 3).unwrap();
+        let device = burn::tensor::Device::flex();
+        let latents = || Tensor::<4>::zeros([1, 4, 2, 2], &device);
+        let eight_channels = Tensor::<4>::zeros([1, 8, 2, 2], &device);
+        assert!(
+            sampler
+                .step(0, eight_channels, latents(), Some(latents()))
+                .is_err()
+        );
+        assert!(sampler.step(0, latents(), latents(), None).is_err());
+        assert!(
+            sampler
+                .step(3, latents(), latents(), Some(latents()))
+                .is_err()
+        );
+        // Nothing is added on the way to the level without noise.
+        assert!(sampler.step(2, latents(), latents(), None).is_ok());
+    }
 }

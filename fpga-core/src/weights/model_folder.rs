@@ -45,7 +45,7 @@ impl ModelFolder {
         let path = path.as_ref();
         Ok(Self {
             path: path.to_owned(),
-            config: read_json(&path.join("config.json"))?,
+            config: read_json(path.join("config.json"))?,
             weights: TensorSource::open(find_weights(path, variant)?)?,
         })
     }

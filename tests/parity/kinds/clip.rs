@@ -1,6 +1,6 @@
 //! CLIP's text and vision models.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use fpga_core::Result;
 use fpga_core::weights::Storage;
 
@@ -9,14 +9,13 @@ use crate::parity::tensors::{Array, Tensors};
 
 /// Hidden states and pooled text from `input_ids`.
 pub(super) fn text(case: &Case, device: &Device) -> Result<Tensors> {
-    let ids = case.inputs.integers::<2>("input_ids", device)?;
+    let ([batch, length], ids) = case.inputs.integers("input_ids")?;
     let (model, _) = case.model()?.clip_text(Storage::AsStored, device)?;
-    let [_, length] = ids.dims();
-    let rows: Vec<i64> = ids.to_data().iter().collect();
-    for row in rows.chunks(length) {
+    for row in ids.chunks(length) {
         model.config().check_ids(row)?;
     }
 
+    let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, [batch, length]), device);
     let output = model.forward(ids);
     let mut outputs = Tensors::default();
     outputs.push_tensor("last_hidden_state", output.last_hidden_state);

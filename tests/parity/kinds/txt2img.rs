@@ -23,10 +23,14 @@ pub(super) fn txt2img(case: &Case, device: &Device) -> Result<Tensors> {
         width: case.setting("width")?,
         height: case.setting("height")?,
     };
-    let mut request = GenerateRequest::new(embedded("prompt_embeds")?, canvas);
-    request.negative_prompt = embedded("negative_prompt_embeds")?;
+    let prompt = embedded("prompt_embeds")?;
+    let mut request = GenerateRequest::new(prompt.clone(), canvas);
     request.steps = case.setting("num_inference_steps")?;
     request.guidance = Guidance::new(case.setting("guidance_scale")?);
+    request.negative_prompt = match request.guidance.needs_unconditional() {
+        true => embedded("negative_prompt_embeds")?,
+        false => prompt,
+    };
     request.seed = Some(case.setting("seed")?);
 
     let model = StableDiffusion::load(case.model_path()?, &LoadOptions::default(), device)?;

@@ -36,7 +36,7 @@ impl TorchCpuNoise {
         for group in numbers.chunks_exact_mut(GROUP) {
             to_normal(group);
         }
-        if count % GROUP != 0 {
+        if !count.is_multiple_of(GROUP) {
             let last = &mut numbers[count - GROUP..];
             last.fill_with(|| self.uniform24());
             to_normal(last);
