@@ -16,7 +16,7 @@ const PACKED: usize = 2 << 20;
 /// Rows of the input per task.
 const ROWS: usize = 112;
 /// Columns of the input per pass, so that a block of it stays in the second-level cache.
-const DEPTH: usize = 512;
+const DEPTH: usize = 256;
 /// Up to this many rows, dot products with the unpacked weights are faster.
 const FEW_ROWS: usize = 4;
 

@@ -36,6 +36,9 @@ pub(super) struct Product {
     pub start: Start,
 }
 
+/// Steps of `k` by which the panel is fetched early: the first tile meets it cold.
+const AHEAD: usize = 16;
+
 /// Rows of a tile that is `vectors` registers wide, so that all its sums stay in registers.
 pub(super) const fn tile_rows(registers: usize, vectors: usize) -> usize {
     let rows = (registers - vectors - 1) / vectors;
@@ -105,6 +108,9 @@ unsafe fn tile<S: Simd, const M: usize, const N: usize>(simd: S, product: Produc
         let mut sums = begin::<S, M, N>(simd, start, c, c_stride, columns);
         let mut row = b;
         for step in 0..k {
+            for j in 0..N {
+                simd.prefetch(row.wrapping_add((AHEAD * N + j) * width));
+            }
             let mut panel = [simd.splat(0.0); N];
             for (j, vector) in panel.iter_mut().enumerate() {
                 *vector = simd.load(row.add(j * width));

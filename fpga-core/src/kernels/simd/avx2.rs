@@ -66,6 +66,10 @@ impl Simd for Avx2 {
         unsafe { _mm256_storeu_ps(to, v) }
     }
     #[inline(always)]
+    fn prefetch(self, from: *const f32) {
+        safe!(_mm_prefetch::<_MM_HINT_T0>(from.cast()))
+    }
+    #[inline(always)]
     unsafe fn load_first(self, from: *const f32, count: usize) -> __m256 {
         // SAFETY: masked lanes are not touched; the caller promises the others.
         unsafe { _mm256_maskload_ps(from, self.first(count)) }

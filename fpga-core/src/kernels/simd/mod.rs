@@ -44,6 +44,10 @@ pub(super) trait Simd: Copy + Send + Sync {
     /// `LANES` values can be written at `to`.
     unsafe fn store(self, to: *mut f32, v: Self::V);
 
+    /// Asks for the cache line at `from`, which need not be readable.
+    #[inline(always)]
+    fn prefetch(self, _from: *const f32) {}
+
     /// The first `count` values, zeros behind them.
     ///
     /// # Safety
