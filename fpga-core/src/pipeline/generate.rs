@@ -272,7 +272,7 @@ impl Control<'_> {
             .map(|(_, &timestep)| timestep);
         // An empty range: speaks at no timestep.
         let first = inside.next().unwrap_or(f64::NEG_INFINITY);
-        Ok((first, inside.last().unwrap_or(first)))
+        Ok((first, inside.next_back().unwrap_or(first)))
     }
 }
 
