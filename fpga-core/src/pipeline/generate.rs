@@ -180,7 +180,10 @@ impl<'m> PortraitGenerator<'m> {
             .repeated(request.count);
         let batch = prompts.positive.context.dims()[0];
 
-        let kind = request.sampler.unwrap_or(model.sampler);
+        let kind = request.sampler.or(model.sampler).ok_or_else(|| {
+            let why = "the model names one that is not built: choose ddim, euler, dpmpp_2m, …";
+            Error::invalid("sampler", why)
+        })?;
         let sampler = Sampler::new(kind, &model.schedule, request.steps)?;
         let mut sampler = match request.canvas.strength() {
             Some(strength) => sampler.starting_at(strength)?,
