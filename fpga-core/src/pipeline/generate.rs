@@ -8,7 +8,7 @@ use image::RgbImage;
 use serde::Serialize;
 
 use super::canvas::{Canvas, PreparedCanvas};
-use super::guided::{ActiveControl, GuidedDenoiser};
+use super::guided::{ActiveControl, Guided};
 use super::job::{Monitor, Phase, Progress};
 use super::model::StableDiffusion;
 use super::picture::{picture_to_tensor, tensor_to_pictures};
@@ -199,10 +199,10 @@ impl<'m> PortraitGenerator<'m> {
             .canvas
             .prepare(model, batch, &sampler, noise.as_mut())?;
         let controls = self.controls(request, size, sampler.timesteps())?;
-        let mut denoiser = GuidedDenoiser::new(&model.unet, prompts, request.guidance)?
+        let mut denoiser = Guided::new(&model.unet, prompts, request.guidance)?
             .with_controls(controls)
-            .with_extra_channels(extra_channels);
-        denoiser.check(latents.dims())?;
+            .with_extra_channels(extra_channels)
+            .ready_for(latents.dims())?;
 
         let watch = &mut watch_steps(monitor, &model.preview, Phase::Denoise);
         let noise = noise.as_mut();
