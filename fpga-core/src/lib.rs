@@ -1,9 +1,12 @@
 //! Gives people in pictures their own faces.
 
 pub mod control;
+pub mod diffusion;
 pub mod error;
+pub mod face;
 pub mod nn;
 pub mod pipeline;
+pub mod sampler;
 pub mod text;
 pub mod unet;
 pub mod vae;

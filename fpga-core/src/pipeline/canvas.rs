@@ -115,9 +115,17 @@ impl Canvas<'_> {
                 let clean = encode(model, picture, count, noise);
                 let start = noise.latents(shape, device);
                 let latents = sampler.add_noise(clean, start);
-                Ok(PreparedCanvas { latents, keep: None, extra_channels: None })
+                Ok(PreparedCanvas {
+                    latents,
+                    keep: None,
+                    extra_channels: None,
+                })
             }
-            Self::Masked { picture, mask, strength } => {
+            Self::Masked {
+                picture,
+                mask,
+                strength,
+            } => {
                 let clean = encode(model, picture, count, noise);
                 let start = noise.latents(shape, device);
                 let mask = latent_mask(mask, [width, height], unit);
@@ -131,12 +139,23 @@ impl Canvas<'_> {
                     channels if channels == 2 * config.latent_channels + 1 => {
                         let hidden = blacken(picture, self);
                         let masked = encode(model, &hidden, count, noise);
-                        Some(Tensor::cat(vec![mask.clone().repeat_dim(0, count), masked], 1))
+                        Some(Tensor::cat(
+                            vec![mask.clone().repeat_dim(0, count), masked],
+                            1,
+                        ))
                     }
                     _ => None,
                 };
-                let keep = extra_channels.is_none().then_some(Keep { mask, clean, noise: start });
-                Ok(PreparedCanvas { latents, keep, extra_channels })
+                let keep = extra_channels.is_none().then_some(Keep {
+                    mask,
+                    clean,
+                    noise: start,
+                });
+                Ok(PreparedCanvas {
+                    latents,
+                    keep,
+                    extra_channels,
+                })
             }
         }
     }
@@ -179,7 +198,10 @@ fn encode(
     let padded = pad_to_multiple(picture, model.vae.config().reduction() as u32);
     let distribution = model.vae.encode(picture_to_tensor(&padded, &model.device));
     let draw = noise.latents(distribution.mean.dims(), &model.device);
-    model.vae.scale(distribution.sample(draw)).repeat_dim(0, count)
+    model
+        .vae
+        .scale(distribution.sample(draw))
+        .repeat_dim(0, count)
 }
 
 /// The mask at the latents' size: nearest pixel, as the 9-channel models were trained.
@@ -192,9 +214,15 @@ fn latent_mask(mask: &Array2<f32>, [width, height]: [usize; 2], unit: usize) -> 
 
 /// The picture with everything that may change in mid grey, the zero of the VAE.
 fn blacken(picture: &RgbImage, canvas: &Canvas<'_>) -> RgbImage {
-    let Canvas::Masked { mask, .. } = canvas else { return picture.clone() };
+    let Canvas::Masked { mask, .. } = canvas else {
+        return picture.clone();
+    };
     RgbImage::from_fn(picture.width(), picture.height(), |x, y| {
-        if mask[[y as usize, x as usize]] < 0.5 { *picture.get_pixel(x, y) } else { Rgb([128; 3]) }
+        if mask[[y as usize, x as usize]] < 0.5 {
+            *picture.get_pixel(x, y)
+        } else {
+            Rgb([128; 3])
+        }
     })
 }
 
@@ -207,5 +235,9 @@ fn blend(old: Rgb<u8>, new: Rgb<u8>, weight: f32) -> Rgb<u8> {
         let (old, new) = (f32::from(old[channel]), f32::from(new[channel]));
         (old + (new - old) * weight).round() as u8
     };
-    if weight == 0.0 { old } else { Rgb([mix(0), mix(1), mix(2)]) }
+    if weight == 0.0 {
+        old
+    } else {
+        Rgb([mix(0), mix(1), mix(2)])
+    }
 }

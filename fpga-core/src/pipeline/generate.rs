@@ -45,7 +45,7 @@ pub struct GenerateRequest<'a> {
     pub long_prompt: LongPrompt,
     /// What to start from.
     pub canvas: Canvas<'a>,
-    /// How many pictures.
+    /// How many pictures of each prompt.
     pub count: usize,
     /// Denoising steps of the whole schedule.
     pub steps: usize,
@@ -128,11 +128,18 @@ impl<'m> PortraitGenerator<'m> {
         let Sampled { latents, seed } = self.sample(request, monitor)?;
         monitor.report(&Progress::new(Phase::Decode, 0, 1))?;
         let decoded = tensor_to_pictures(self.decode(latents))?;
-        let pictures = decoded.into_iter().map(|picture| request.canvas.finish(picture));
+        let pictures = decoded
+            .into_iter()
+            .map(|picture| request.canvas.finish(picture));
         let pictures = pictures.collect();
         monitor.report(&Progress::new(Phase::Decode, 1, 1))?;
         let steps = request.steps;
-        Ok(Generated { pictures, seed, steps, seconds: start.elapsed().as_secs_f64() })
+        Ok(Generated {
+            pictures,
+            seed,
+            steps,
+            seconds: start.elapsed().as_secs_f64(),
+        })
     }
 
     /// Latents to picture values.
@@ -162,10 +169,16 @@ impl<'m> PortraitGenerator<'m> {
 
         monitor.report(&Progress::new(Phase::Text, 0, 1))?;
         let size = request.canvas.padded_size(model)?;
-        let added = model.unet.config().encoder.added.map(|_| (size, &model.device));
+        let added = model
+            .unet
+            .config()
+            .encoder
+            .added
+            .map(|_| (size, &model.device));
         let texts = [&request.prompt, &request.negative_prompt];
         let prompts = encode_prompts(model.text.as_ref(), texts, request.long_prompt, added)?
             .repeated(request.count);
+        let batch = prompts.positive.context.dims()[0];
 
         let kind = request.sampler.unwrap_or(model.sampler);
         let sampler = Sampler::new(kind, &model.schedule, request.steps)?;
@@ -175,8 +188,13 @@ impl<'m> PortraitGenerator<'m> {
         };
 
         monitor.report(&Progress::new(Phase::Encode, 0, 1))?;
-        let PreparedCanvas { latents, keep, extra_channels } =
-            request.canvas.prepare(model, request.count, &sampler, noise.as_mut())?;
+        let PreparedCanvas {
+            latents,
+            keep,
+            extra_channels,
+        } = request
+            .canvas
+            .prepare(model, batch, &sampler, noise.as_mut())?;
         let controls = self.controls(request, size, sampler.timesteps())?;
         let mut denoiser = GuidedDenoiser::new(&model.unet, prompts, request.guidance)?
             .with_controls(controls)
@@ -186,9 +204,7 @@ impl<'m> PortraitGenerator<'m> {
         let watch = &mut watch_steps(monitor, &model.preview, Phase::Denoise, None);
         let noise = noise.as_mut();
         let latents = match keep {
-            Some(keep) => {
-                sample_within(&mut denoiser, &mut sampler, latents, &keep, noise, watch)?
-            }
+            Some(keep) => sample_within(&mut denoiser, &mut sampler, latents, &keep, noise, watch)?,
             None => sample(&mut denoiser, &mut sampler, latents, noise, watch)?,
         };
         Ok(Sampled { latents, seed })
@@ -202,15 +218,26 @@ impl<'m> PortraitGenerator<'m> {
     ) -> Result<Vec<ActiveControl<'r>>> {
         let device = &self.model.device;
         let active = |(index, control): (usize, &Control<'r>)| {
-            let active = control.active(timesteps).context(|| format!("control {index}"))?;
+            let active = control
+                .active(timesteps)
+                .context(|| format!("control {index}"))?;
             if control.condition.dimensions() != (size[0], size[1]) {
                 let expected = format!("{}×{} like the picture", size[0], size[1]);
                 let found = control.condition.dimensions();
-                return Err(Error::shape(format!("condition of control {index}"), expected, found));
+                return Err(Error::shape(
+                    format!("condition of control {index}"),
+                    expected,
+                    found,
+                ));
             }
             let condition = (picture_to_tensor(control.condition, device) + 1.0) / 2.0;
             let hint = control.net.encode_condition(condition);
-            Ok(ActiveControl { net: control.net, hint, scale: control.scale, active })
+            Ok(ActiveControl {
+                net: control.net,
+                hint,
+                scale: control.scale,
+                active,
+            })
         };
         request.controls.iter().enumerate().map(active).collect()
     }
@@ -225,14 +252,24 @@ impl Control<'_> {
             return Err(Error::invalid("window", why));
         }
         if !self.scale.is_finite() {
-            return Err(Error::invalid("scale", format!("must be finite, found {}", self.scale)));
+            return Err(Error::invalid(
+                "scale",
+                format!("must be finite, found {}", self.scale),
+            ));
         }
         let count = timesteps.len();
         let speaks = |&(index, _): &(usize, &f64)| {
-            let (begun, done) = (index as f64 / count as f64, (index + 1) as f64 / count as f64);
+            let (begun, done) = (
+                index as f64 / count as f64,
+                (index + 1) as f64 / count as f64,
+            );
             begun >= start && done <= end
         };
-        let mut inside = timesteps.iter().enumerate().filter(speaks).map(|(_, &timestep)| timestep);
+        let mut inside = timesteps
+            .iter()
+            .enumerate()
+            .filter(speaks)
+            .map(|(_, &timestep)| timestep);
         // An empty range: speaks at no timestep.
         let first = inside.next().unwrap_or(f64::NEG_INFINITY);
         Ok((first, inside.last().unwrap_or(first)))
@@ -243,5 +280,8 @@ fn check_range(what: &str, found: usize, most: usize) -> Result<()> {
     if (1..=most).contains(&found) {
         return Ok(());
     }
-    Err(Error::invalid(what, format!("needs 1 to {most}, found {found}")))
+    Err(Error::invalid(
+        what,
+        format!("needs 1 to {most}, found {found}"),
+    ))
 }

@@ -45,7 +45,13 @@ impl<'a> GuidedDenoiser<'a> {
             false => prompts.positive,
         };
         let guidance = guided.then_some(guidance);
-        Ok(Self { unet, conditioning, guidance, controls: Vec::new(), extra_channels: None })
+        Ok(Self {
+            unet,
+            conditioning,
+            guidance,
+            controls: Vec::new(),
+            extra_channels: None,
+        })
     }
 
     #[must_use]
@@ -55,7 +61,10 @@ impl<'a> GuidedDenoiser<'a> {
 
     #[must_use]
     pub(crate) fn with_extra_channels(self, extra_channels: Option<Tensor<4>>) -> Self {
-        Self { extra_channels, ..self }
+        Self {
+            extra_channels,
+            ..self
+        }
     }
 
     /// Checks a batch of this shape against the network, before the first step.
@@ -64,9 +73,20 @@ impl<'a> GuidedDenoiser<'a> {
     /// As [`UNet::check`](crate::unet::UNet::check).
     pub(crate) fn check(&self, latents: [usize; 4]) -> Result<()> {
         let [batch, channels, height, width] = latents;
-        let rows = if self.guidance.is_some() { 2 * batch } else { batch };
-        let extra = self.extra_channels.as_ref().map_or(0, |extra| extra.dims()[1]);
-        self.unet.check([rows, channels + extra, height, width], &self.conditioning, None)
+        let rows = if self.guidance.is_some() {
+            2 * batch
+        } else {
+            batch
+        };
+        let extra = self
+            .extra_channels
+            .as_ref()
+            .map_or(0, |extra| extra.dims()[1]);
+        self.unet.check(
+            [rows, channels + extra, height, width],
+            &self.conditioning,
+            None,
+        )
     }
 
     fn residuals(
@@ -114,9 +134,13 @@ impl Denoiser for GuidedDenoiser<'_> {
             }
             None => batch,
         };
-        let output = self.unet.forward(input, timesteps, &self.conditioning, control.as_ref());
+        let output = self
+            .unet
+            .forward(input, timesteps, &self.conditioning, control.as_ref());
 
-        let Some(guidance) = self.guidance else { return Ok(output) };
+        let Some(guidance) = self.guidance else {
+            return Ok(output);
+        };
         let mut halves = output.chunk(2, 0);
         let conditional = halves.pop().expect("two halves");
         let unconditional = halves.pop().expect("two halves");

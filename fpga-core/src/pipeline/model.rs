@@ -1,13 +1,19 @@
 //! A Stable Diffusion model, whole: everything a job needs, loaded once.
 
+use std::path::{Path, PathBuf};
+
 use burn::tensor::Device;
+use serde_json::Value;
 
 use super::preview::LatentPreview;
-use super::prompt::PromptEncoder;
+use super::prompt::{PromptEncoder, TextEncoder};
 use crate::diffusion::ScheduleConfig;
+use crate::error::{Context, LoadReport, Result};
 use crate::sampler::SamplerKind;
+use crate::text::{ClipTokenizer, HiddenLayer};
 use crate::unet::UNet;
 use crate::vae::AutoencoderKl;
+use crate::weights::{Checkpoint, Storage};
 
 /// UNet, VAE, text models and noise schedule of one checkpoint, on one device.
 #[derive(Debug)]
@@ -26,4 +32,132 @@ pub struct StableDiffusion {
     pub preview: LatentPreview,
     /// Where all of it lives.
     pub device: Device,
+    /// What became of every tensor, by part (`unet`, `vae`, `text_encoder`, …).
+    pub load_reports: Vec<(&'static str, LoadReport)>,
+}
+
+/// How a checkpoint is loaded.
+#[derive(Clone, Debug, Default)]
+pub struct LoadOptions {
+    /// In which type weights are kept; computation is in f32.
+    pub storage: Storage,
+    /// Prefer weight files of this variant, such as `fp16`, where the folder has them.
+    pub variant: Option<String>,
+    /// Folder of the tokenizer's files, for checkpoints without one.
+    pub tokenizer: Option<PathBuf>,
+    /// Folder of SDXL's second tokenizer's files, for checkpoints without one.
+    pub tokenizer_2: Option<PathBuf>,
+}
+
+impl StableDiffusion {
+    /// Loads a diffusers folder or a single-file checkpoint.
+    ///
+    /// # Errors
+    /// Files that are missing, unsound or of another model, weights that do not fit; each names
+    /// the part and the file.
+    pub fn load(path: impl AsRef<Path>, options: &LoadOptions, device: &Device) -> Result<Self> {
+        let path = path.as_ref();
+        let clause = || format!("model {}", path.display());
+        let checkpoint = match (Checkpoint::open(path)?, &options.variant) {
+            (Checkpoint::Folder(folder), Some(variant)) => {
+                Checkpoint::Folder(folder.with_variant(variant))
+            }
+            (checkpoint, _) => checkpoint,
+        };
+        Self::load_parts(&checkpoint, options, device).context(clause)
+    }
+
+    fn load_parts(checkpoint: &Checkpoint, options: &LoadOptions, device: &Device) -> Result<Self> {
+        let storage = options.storage;
+        let scheduler = checkpoint.scheduler_config()?;
+        let schedule = ScheduleConfig::from_json(&scheduler.to_string()).context(|| "scheduler")?;
+        let (unet, unet_report) = checkpoint.unet(storage, device)?;
+        let (vae, vae_report) = checkpoint.vae(storage, device)?;
+        let mut load_reports = vec![("unet", unet_report), ("vae", vae_report)];
+        let text = load_text(checkpoint, options, device, &mut load_reports)?;
+        let schedule = match unet.config().encoder.added {
+            None => as_first_models_want(schedule),
+            Some(_) => schedule,
+        };
+        let preview = LatentPreview::fit(&vae, device)?;
+        Ok(Self {
+            unet,
+            vae,
+            text,
+            schedule,
+            sampler: named_sampler(&scheduler),
+            preview,
+            device: device.clone(),
+            load_reports,
+        })
+    }
+}
+
+/// SD 1 and SD 2 were published with scheduler configs that lack two settings; their pipelines have
+/// set them ever since, whatever the config says.
+fn as_first_models_want(schedule: ScheduleConfig) -> ScheduleConfig {
+    ScheduleConfig {
+        steps_offset: 1,
+        clip_sample: Some(false),
+        ..schedule
+    }
+}
+
+/// The text models, if there is a tokenizer to feed them.
+fn load_text(
+    checkpoint: &Checkpoint,
+    options: &LoadOptions,
+    device: &Device,
+    reports: &mut Vec<(&'static str, LoadReport)>,
+) -> Result<Option<PromptEncoder>> {
+    let storage = options.storage;
+    let Some(folder) = options.tokenizer.clone().or_else(|| checkpoint.tokenizer()) else {
+        return Ok(None);
+    };
+    let tokenizer = ClipTokenizer::from_folder(folder).context(|| "tokenizer")?;
+    let (model, report) = checkpoint.text_encoder(storage, device)?;
+    reports.push(("text_encoder", report));
+
+    let folder = options
+        .tokenizer_2
+        .clone()
+        .or_else(|| checkpoint.tokenizer_2());
+    let second = match (checkpoint.text_encoder_2(storage, device)?, folder) {
+        (Some((model, report)), Some(folder)) => {
+            reports.push(("text_encoder_2", report));
+            let tokenizer = ClipTokenizer::from_folder(folder).context(|| "second tokenizer")?;
+            Some(TextEncoder {
+                tokenizer,
+                model,
+                layer: HiddenLayer::PENULTIMATE,
+            })
+        }
+        (Some(_), None) => return Ok(None),
+        (None, _) => None,
+    };
+    let layer = if second.is_some() {
+        HiddenLayer::PENULTIMATE
+    } else {
+        HiddenLayer::LAST
+    };
+    Ok(Some(PromptEncoder {
+        first: TextEncoder {
+            tokenizer,
+            model,
+            layer,
+        },
+        second,
+    }))
+}
+
+/// The sampler that `scheduler_config.json` names; DDIM where it names one that is not built
+/// (Stable Diffusion 1.5 ships with PNDM).
+fn named_sampler(config: &Value) -> SamplerKind {
+    match config.get("_class_name").and_then(Value::as_str) {
+        Some("EulerDiscreteScheduler") => SamplerKind::Euler,
+        Some("EulerAncestralDiscreteScheduler") => SamplerKind::EulerAncestral { eta: 1.0 },
+        Some("DPMSolverMultistepScheduler") => SamplerKind::DpmPp2M { karras: false },
+        Some("LCMScheduler") => SamplerKind::Lcm,
+        _ => SamplerKind::Ddim { eta: 0.0 },
+    }
 }

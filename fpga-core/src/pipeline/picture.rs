@@ -23,6 +23,14 @@ pub fn picture_to_tensor(picture: &RgbImage, device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(planes, [1, 3, height, width]), device)
 }
 
+/// What the VAE decodes to, as 0..1, clamped.
+///
+/// # Shapes
+/// - `decoded` and result: `[b, 3, H, W]`
+pub fn to_unit_range(decoded: Tensor<4>) -> Tensor<4> {
+    (decoded * 0.5 + 0.5).clamp(0.0, 1.0)
+}
+
 /// One picture per row of the batch; values are clamped to −1..1 and rounded to the nearest byte.
 ///
 /// # Shapes

@@ -143,7 +143,7 @@ mod tests {
             .collect();
         let found = least_squares(&rows, &targets);
         for (value, expected) in found.iter().zip([3.0, -2.0, 50.0]) {
-            assert!((value - expected).abs() < 1e-4, "{found:?}");
+            assert!((value - expected).abs() < 1e-3, "{found:?}");
         }
     }
 }

@@ -70,7 +70,10 @@ impl PromptPair {
     /// Both for several pictures.
     #[must_use]
     pub(crate) fn repeated(self, count: usize) -> Self {
-        Self { positive: self.positive.repeated(count), negative: self.negative.repeated(count) }
+        Self {
+            positive: self.positive.repeated(count),
+            negative: self.negative.repeated(count),
+        }
     }
 }
 
@@ -86,9 +89,12 @@ impl PromptEncoder {
         long: LongPrompt,
     ) -> Result<[PromptEmbedding; 2]> {
         let [positive, other] = self.first.encode(prompt, negative, long)?;
-        let Some(second) = &self.second else { return Ok([positive, other]) };
-        let [wide, other_wide] =
-            second.encode(prompt, negative, long).context(|| "second text model")?;
+        let Some(second) = &self.second else {
+            return Ok([positive, other]);
+        };
+        let [wide, other_wide] = second
+            .encode(prompt, negative, long)
+            .context(|| "second text model")?;
         let join = |first: PromptEmbedding, second: PromptEmbedding| PromptEmbedding {
             context: Tensor::cat(vec![first.context, second.context], 2),
             pooled: second.pooled,
@@ -136,9 +142,12 @@ pub(crate) fn encode_prompts(
                 let why = "the model has no tokenizer or text model: pass an embedded prompt";
                 Error::invalid("prompt", why)
             })?;
-            encoder.encode(prompt, negative, long)?.map(|PromptEmbedding { context, pooled }| {
-                Prompt::Embedded { context, pooled: Some(pooled) }
-            })
+            encoder
+                .encode(prompt, negative, long)?
+                .map(|PromptEmbedding { context, pooled }| Prompt::Embedded {
+                    context,
+                    pooled: Some(pooled),
+                })
         }
         (Prompt::Embedded { .. }, Prompt::Embedded { .. }) => [prompt.clone(), negative.clone()],
         _ => {
@@ -150,14 +159,28 @@ pub(crate) fn encode_prompts(
         let Prompt::Embedded { context, pooled } = prompt else {
             unreachable!("text prompts were encoded above")
         };
-        let Some((size, device)) = wants_added else { return Ok(Conditioning::text(context)) };
+        let Some((size, device)) = wants_added else {
+            return Ok(Conditioning::text(context));
+        };
         let text_embeds = pooled.ok_or_else(|| {
-            Error::invalid("prompt", "this model needs the pooled text of its second encoder")
+            Error::invalid(
+                "prompt",
+                "this model needs the pooled text of its second encoder",
+            )
         })?;
         let time_ids = time_ids(size, text_embeds.dims()[0], device);
-        Ok(Conditioning { context, added: Some(AddedConditioning { text_embeds, time_ids }) })
+        Ok(Conditioning {
+            context,
+            added: Some(AddedConditioning {
+                text_embeds,
+                time_ids,
+            }),
+        })
     };
-    Ok(PromptPair { positive: condition(positive)?, negative: condition(negative)? })
+    Ok(PromptPair {
+        positive: condition(positive)?,
+        negative: condition(negative)?,
+    })
 }
 
 /// Original size, no crop, target size; each height first.

@@ -60,16 +60,22 @@ impl Conditioning {
 }
 
 impl Conditioning {
-    /// Every row `count` times, for several pictures of one prompt.
+    /// Every row `count` times in succession, for several pictures of each prompt.
     #[must_use]
     pub fn repeated(self, count: usize) -> Self {
-        let added = self.added.map(|added| AddedConditioning {
-            text_embeds: added.text_embeds.repeat_dim(0, count),
-            time_ids: added.time_ids.repeat_dim(0, count),
-        });
+        let rows = |rows: Tensor<2>| {
+            let [batch, width] = rows.dims();
+            let rows = rows.unsqueeze_dim::<3>(1).repeat_dim(1, count);
+            rows.reshape([batch * count, width])
+        };
+        let [batch, tokens, width] = self.context.dims();
+        let context = rows(self.context.reshape([batch, tokens * width]));
         Self {
-            context: self.context.repeat_dim(0, count),
-            added,
+            context: context.reshape([batch * count, tokens, width]),
+            added: self.added.map(|added| AddedConditioning {
+                text_embeds: rows(added.text_embeds),
+                time_ids: rows(added.time_ids),
+            }),
         }
     }
 }

@@ -120,7 +120,7 @@ impl DiffusersFolder {
     /// # Errors
     /// `Io` or `Format` if it cannot be read.
     pub fn scheduler_config(&self) -> Result<Value> {
-        read_json(&self.path.join("scheduler").join("scheduler_config.json"))
+        read_json(self.path.join("scheduler").join("scheduler_config.json"))
     }
 
     /// Folder of the tokenizer's files.

@@ -71,6 +71,7 @@ pub(super) fn controlnet_sizes(weights: &TensorSource) -> Result<ControlNetConfi
         encoder,
         condition_channels: dimension(weights, &hint(0), 1)?,
         channel_order: ChannelOrder::Rgb,
+        global_pool: false,
         condition_widths: widths
             .map(|index| dimension(weights, &hint(2 * index), 0))
             .collect::<Result<_>>()?,

@@ -28,7 +28,7 @@ pub use key_map::{Key, KeyMap, View};
 pub use ldm_names::{ldm_controlnet_names, ldm_unet_names, ldm_vae_names, open_clip_text_names};
 pub use ldm_sizes::Family;
 pub use load::load;
-pub use model_folder::ModelFolder;
+pub use model_folder::{ModelFolder, read_json};
 pub use save::save;
 pub use single_file::{SingleFile, controlnet_from_file, vae_from_file};
 pub use source::TensorSource;

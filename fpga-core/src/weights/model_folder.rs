@@ -45,7 +45,7 @@ impl ModelFolder {
         let path = path.as_ref();
         Ok(Self {
             path: path.to_owned(),
-            config: read_json(&path.join("config.json"))?,
+            config: read_json(path.join("config.json"))?,
             weights: TensorSource::open(find_weights(path, variant)?)?,
         })
     }
@@ -157,10 +157,43 @@ impl ModelFolder {
     }
 }
 
-/// Reads a JSON file of modest size.
-pub(super) fn read_json(path: &Path) -> Result<Value> {
+/// Reads a JSON file of modest size. Bare `NaN` and `Infinity`, which Python writes and JSON does
+/// not know, become `null`: in these files they mean "no limit".
+///
+/// # Errors
+/// `Io` if it cannot be read, `Format` if it is not JSON.
+pub fn read_json(path: impl AsRef<Path>) -> Result<Value> {
+    let path = path.as_ref();
     let text = read_bounded(path, MAX_JSON)?;
-    serde_json::from_slice(&text).map_err(|error| Error::format(path, format!("not JSON: {error}")))
+    serde_json::from_slice(&text)
+        .or_else(|error| serde_json::from_slice(&without_bare_floats(&text)).map_err(|_| error))
+        .map_err(|error| Error::format(path, format!("not JSON: {error}")))
+}
+
+/// The same text with `null` for `NaN`, `Infinity` and `-Infinity` outside strings.
+fn without_bare_floats(text: &[u8]) -> Vec<u8> {
+    let mut kept = Vec::with_capacity(text.len());
+    let (mut rest, mut in_string) = (text, false);
+    while let [first, others @ ..] = rest {
+        let words: [&[u8]; 3] = [b"-Infinity", b"Infinity", b"NaN"];
+        let word = words.into_iter().find(|word| rest.starts_with(word));
+        match (word, first, others) {
+            (Some(word), ..) if !in_string => {
+                kept.extend_from_slice(b"null");
+                rest = &rest[word.len()..];
+            }
+            (_, b'\\', [escaped, others @ ..]) if in_string => {
+                kept.extend_from_slice(&[b'\\', *escaped]);
+                rest = others;
+            }
+            _ => {
+                in_string ^= *first == b'"';
+                kept.push(*first);
+                rest = others;
+            }
+        }
+    }
+    kept
 }
 
 /// The weight file (or shard index) to open.
@@ -224,4 +257,19 @@ fn file_names(variant: Option<&str>) -> Vec<String> {
         })
     });
     forms.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn python_s_bare_floats_are_no_limit() {
+        let text = br#"{"a": -Infinity, "b":[NaN,Infinity], "c": "NaN \" -Infinity", "d": 1}"#;
+        let kept = String::from_utf8(without_bare_floats(text)).unwrap();
+        assert_eq!(
+            kept,
+            r#"{"a": null, "b":[null,null], "c": "NaN \" -Infinity", "d": 1}"#
+        );
+    }
 }

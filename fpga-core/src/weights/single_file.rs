@@ -33,7 +33,7 @@ pub struct SingleFile {
 /// Where the UNet lies.
 const UNET: &str = "model.diffusion_model";
 /// Where the autoencoder lies.
-const VAE: &str = "first_stage_model";
+const VAE: [&str; 2] = ["first_stage_model", "vae"];
 /// Where SD 1 and SDXL have OpenAI's text model.
 const CLIP_TEXT: [&str; 2] = [
     "cond_stage_model.transformer",
@@ -85,7 +85,7 @@ impl SingleFile {
     /// # Errors
     /// `Format` if the file has none; what [`load`] refuses.
     pub fn vae(&self, storage: Storage, device: &Device) -> Result<(AutoencoderKl, LoadReport)> {
-        let weights = self.part(&[VAE], "autoencoder")?;
+        let weights = self.part(&VAE, "autoencoder")?;
         ldm_vae(&weights, self.family, storage, device)
     }
 
@@ -183,7 +183,7 @@ pub fn vae_from_file(
     storage: Storage,
     device: &Device,
 ) -> Result<(AutoencoderKl, LoadReport)> {
-    let weights = within(unwrapped(TensorSource::open(path)?), VAE);
+    let weights = within(within(unwrapped(TensorSource::open(path)?), VAE[0]), VAE[1]);
     ldm_vae(&weights, family, storage, device)
 }
 

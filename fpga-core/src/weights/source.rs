@@ -85,6 +85,27 @@ impl TensorSource {
         Ok(Self { origin, entries })
     }
 
+    /// Tensors of these names and shapes without values, for what only looks at shapes.
+    #[cfg(test)]
+    pub(super) fn of_shapes(shapes: impl IntoIterator<Item = (String, Vec<usize>)>) -> Self {
+        let bytes = Arc::new(Vec::new());
+        let entry = |shape| Entry {
+            dtype: Dtype::F32,
+            shape,
+            place: Place::Memory {
+                bytes: bytes.clone(),
+                start: 0,
+            },
+        };
+        Self {
+            origin: PathBuf::from("shapes"),
+            entries: shapes
+                .into_iter()
+                .map(|(name, shape)| (name, entry(shape)))
+                .collect(),
+        }
+    }
+
     /// The file that was opened.
     pub fn origin(&self) -> &Path {
         &self.origin

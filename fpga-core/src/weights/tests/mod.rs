@@ -1,7 +1,10 @@
 //! Loading and saving a small module of our own layers, and files that must be refused.
 
+mod folders;
 mod hostile;
+mod reference;
 mod round_trip;
+mod sizes;
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor};
