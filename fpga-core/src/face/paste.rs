@@ -87,7 +87,7 @@ pub fn paste(
 ///
 /// # Errors
 /// If the pictures differ in size.
-pub fn changed_outside(before: &RgbImage, after: &RgbImage, masks: &[FaceMask]) -> Result<usize> {
+pub fn changed_outside(before: &RgbImage, after: &RgbImage, masks: &[&FaceMask]) -> Result<usize> {
     if before.dimensions() != after.dimensions() {
         let expected = format!("{:?} as before", before.dimensions());
         return Err(Error::shape("picture", expected, after.dimensions()));
@@ -179,7 +179,7 @@ mod tests {
                     .map(|(p, q)| p.abs_diff(*q))
                     .max();
                 assert!(worst <= Some(1), "{face:?} {size}: {worst:?}");
-                assert_eq!(changed_outside(&picture, &pasted, &[mask]).unwrap(), 0);
+                assert_eq!(changed_outside(&picture, &pasted, &[&mask]).unwrap(), 0);
             }
         }
     }
@@ -203,7 +203,7 @@ mod tests {
                 .map(|p| p.as_raw().iter().map(|&v| f32::from(v)).collect::<Vec<_>>());
             let (mean, _) = difference(&one, &other);
             assert!(mean > 0.05 && mean < 0.6, "{degrees}: {mean}");
-            assert_eq!(changed_outside(&picture, &pasted, &[mask]).unwrap(), 0);
+            assert_eq!(changed_outside(&picture, &pasted, &[&mask]).unwrap(), 0);
         }
     }
 
@@ -239,7 +239,7 @@ mod tests {
                 }
             }
             assert!(inside > 3000, "{inside}");
-            assert_eq!(changed_outside(&picture, &pasted, &[mask]).unwrap(), 0);
+            assert_eq!(changed_outside(&picture, &pasted, &[&mask]).unwrap(), 0);
             assert!(changed_outside(&picture, &pasted, &[]).unwrap() > inside);
         }
     }

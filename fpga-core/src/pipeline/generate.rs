@@ -201,7 +201,7 @@ impl<'m> PortraitGenerator<'m> {
             .with_extra_channels(extra_channels);
         denoiser.check(latents.dims())?;
 
-        let watch = &mut watch_steps(monitor, &model.preview, Phase::Denoise, None);
+        let watch = &mut watch_steps(monitor, &model.preview, Phase::Denoise);
         let noise = noise.as_mut();
         let latents = match keep {
             Some(keep) => sample_within(&mut denoiser, &mut sampler, latents, &keep, noise, watch)?,

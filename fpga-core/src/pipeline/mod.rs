@@ -13,6 +13,7 @@ mod model;
 mod picture;
 mod preview;
 mod prompt;
+mod restore;
 mod seed;
 mod watch;
 
@@ -26,4 +27,8 @@ pub use picture::{
 };
 pub use preview::LatentPreview;
 pub use prompt::{Prompt, PromptEncoder, PromptPair, TextEncoder};
+pub use restore::{
+    CropReport, Face, FaceEntry, FaceReport, FaceRestorer, Gate, KeptReason, RestoreReport,
+    RestoreRequest, Restored, RoundTrip, Sharpness, Verdict, read_faces,
+};
 pub use seed::NoiseKind;

@@ -169,6 +169,28 @@ impl Trajectory {
         &self.latents[self.depth()]
     }
 
+    /// The same way from another start: `amount` (0 to 1) of the noise in the noisiest latents is
+    /// `fresh`, standard normal `[b, c, h, w]`; what they hold of the picture stays.
+    ///
+    /// # Errors
+    /// `amount` is outside `[0, 1]`, or `fresh` has another shape than the latents.
+    pub fn with_fresh_noise(mut self, fresh: Tensor<4>, amount: f64) -> Result<Self> {
+        if !(0.0..=1.0).contains(&amount) {
+            let why = format!("needed 0 to 1, found {amount}");
+            return Err(Error::invalid("amount of fresh noise", why));
+        }
+        let last = self.depth();
+        check_shape("fresh noise", &fresh, &self.latents[last])?;
+        if last > 0 {
+            let level = self.inversion.pair(last - 1).from;
+            let picture = self.latents[0].clone() * level.signal();
+            let noise = self.latents[last].clone() - picture.clone();
+            let kept = (1.0 - amount * amount).sqrt();
+            self.latents[last] = picture + noise * kept + fresh * (amount * level.sigma());
+        }
+        Ok(self)
+    }
+
     /// The steps that were made.
     pub fn inversion(&self) -> &DdimInversion {
         &self.inversion
@@ -284,6 +306,31 @@ mod tests {
                 "{prediction_type:?}: {refined}"
             );
         }
+    }
+
+    #[test]
+    fn fresh_noise_replaces_noise_and_leaves_the_picture() {
+        let config = ScheduleConfig::stable_diffusion();
+        let schedule = NoiseSchedule::from_config(&config).unwrap();
+        let inversion = DdimInversion::new(&config, 10).unwrap();
+        let clean = Tensor::<4>::ones([1, 1, 1, 1], &Device::flex()) * 3.0;
+        let quiet = &mut |_: super::super::StepReport<'_>| ControlFlow::Continue(());
+        let way = invert_ddim(&mut toy(&schedule), clean.clone(), &inversion, 0.6, quiet).unwrap();
+        let start = |amount: f64| {
+            let fresh = Tensor::ones([1, 1, 1, 1], &Device::flex()) * 2.0;
+            let way = way.clone().with_fresh_noise(fresh, amount)?;
+            Ok::<f32, Error>(way.noisiest().clone().into_scalar())
+        };
+        let own = way.noisiest().clone().into_scalar::<f32>();
+        assert_eq!(start(0.0).unwrap(), own);
+        // ᾱ[501] = 0.274999067.
+        let (signal, sigma) = (0.274999067f32.sqrt(), 0.725000933f32.sqrt());
+        assert!((start(1.0).unwrap() - (3.0 * signal + 2.0 * sigma)).abs() < 1e-5);
+        let half = 3.0 * signal + 0.8 * (own - 3.0 * signal) + 0.6 * 2.0 * sigma;
+        assert!((start(0.6).unwrap() - half).abs() < 1e-5);
+        assert!(start(1.1).is_err());
+        let misfit = Tensor::ones([1, 1, 1, 2], &Device::flex());
+        assert!(way.with_fresh_noise(misfit, 0.5).is_err());
     }
 
     #[test]
