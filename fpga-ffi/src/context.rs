@@ -1,4 +1,4 @@
-//! `fpga_context`: a device and the threads that work for it.
+//! `fpga_context`: a device, and how many threads work for it.
 
 use std::ffi::c_char;
 use std::sync::Arc;
@@ -8,11 +8,11 @@ use fpga_core::pipeline::DeviceChoice;
 
 use crate::fault::{Fault, Outcome};
 use crate::growing::{self, Growing};
-use crate::guard::{guard, release};
+use crate::guard::{contain, guard, release};
 use crate::handle::Handle;
 use crate::status::fpga_status;
-use crate::view::{Out, optional_text};
-use crate::workers::Workers;
+use crate::view::{Out, optional_text, zero};
+use crate::workers;
 
 /// How a context is made. Start from `FPGA_CONTEXT_PARAMS_INIT`.
 #[repr(C)]
@@ -22,7 +22,7 @@ pub struct fpga_context_params {
     pub struct_size: usize,
     /// `"cpu"`, `"cuda:INDEX"` or `"wgpu:INDEX"`; NULL for `"cpu"`. Borrowed for the call.
     pub device: *const c_char,
-    /// CPU threads of this context; 0 for as many as the machine has.
+    /// CPU threads of every call that loads or runs; at most 1024, 0 for as many as the machine has.
     pub num_threads: u32,
     /// Must be 0.
     pub reserved: u32,
@@ -43,10 +43,13 @@ unsafe impl Growing for fpga_context_params {
     }
 }
 
-/// A device and the threads that work for it. Everything else is made from a context.
+/// More threads than any machine should be asked for: such a number was never set.
+const MOST_THREADS: u32 = 1024;
+
+/// A device, and how many threads work for it. Everything else is made from a context.
 pub struct fpga_context {
-    pub(crate) choice: DeviceChoice,
-    pub(crate) workers: Workers,
+    pub(crate) device: DeviceChoice,
+    num_threads: u32,
     poisoned: AtomicBool,
 }
 
@@ -55,14 +58,32 @@ impl Handle for fpga_context {
 }
 
 impl fpga_context {
-    fn start(choice: DeviceChoice, num_threads: u32) -> Outcome<Self> {
-        let workers = Workers::start(num_threads as usize)?;
-        workers.run(|| choice.open().map(drop))?;
+    fn open(device: &str, num_threads: u32) -> Outcome<Self> {
+        if num_threads > MOST_THREADS {
+            let why = format!("needs 0 to {MOST_THREADS}, found {num_threads}");
+            return Err(Fault::argument("fpga_context_params.num_threads", why));
+        }
+        let device: DeviceChoice = device.parse()?;
+        device.open()?;
         Ok(Self {
-            choice,
-            workers,
+            device,
+            num_threads,
             poisoned: AtomicBool::new(false),
         })
+    }
+
+    /// Runs `work` with the threads of this context. A panic is caught on the thread where it
+    /// happened, which knows the place.
+    pub(crate) fn run<T: Send>(
+        self: &Arc<Self>,
+        work: impl FnOnce() -> Outcome<T> + Send,
+    ) -> Outcome<T> {
+        workers::run_on(self.num_threads, || {
+            contain(|scope| {
+                scope.enter(self)?;
+                work()
+            })
+        })?
     }
 
     /// Refuses to work after a panic: what was half done then is not known.
@@ -96,7 +117,7 @@ pub unsafe extern "C" fn fpga_context_params_init(
     guard(|_| unsafe { growing::write(&fpga_context_params::defaults(), params, size) })
 }
 
-/// Opens a device and starts the context's threads.
+/// Opens a device.
 ///
 /// Ownership: `params` is borrowed for the call. `*context` is the caller's; free it with
 /// `fpga_context_free`. Models keep their context alive, so it may be freed before them.
@@ -116,8 +137,7 @@ pub unsafe extern "C" fn fpga_context_new(
         let out = unsafe { Out::handle(context) }?;
         // SAFETY: the caller's contract for a params struct.
         let (device, threads) = unsafe { settings(params) }?;
-        let device: DeviceChoice = device.parse()?;
-        out.give(Arc::new(fpga_context::start(device, threads)?));
+        out.give(Arc::new(fpga_context::open(device, threads)?));
         Ok(())
     })
 }
@@ -130,7 +150,7 @@ unsafe fn settings<'a>(params: *const fpga_context_params) -> Outcome<(&'a str, 
     }
     // SAFETY: this function's contract.
     let params = unsafe { growing::read(params) }?;
-    crate::view::zero(params.reserved, "fpga_context_params.reserved")?;
+    zero(params.reserved, "fpga_context_params.reserved")?;
     // SAFETY: this function's contract.
     let device = unsafe { optional_text(params.device, "fpga_context_params.device") }?;
     Ok((device.unwrap_or("cpu"), params.num_threads))
@@ -138,7 +158,7 @@ unsafe fn settings<'a>(params: *const fpga_context_params) -> Outcome<(&'a str, 
 
 /// Gives up the caller's reference to a context.
 ///
-/// The device and the threads go when its last model is gone too.
+/// The device goes when the last model is gone too.
 ///
 /// Threads: any, but not while another thread still calls with this pointer.
 /// NULL: does nothing.
@@ -150,10 +170,10 @@ pub unsafe extern "C" fn fpga_context_free(context: *mut fpga_context) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guard::{contain, last_error};
+    use crate::guard::last_error;
 
     fn context() -> Arc<fpga_context> {
-        Arc::new(fpga_context::start(DeviceChoice::Cpu, 1).unwrap())
+        Arc::new(fpga_context::open("cpu", 2).unwrap())
     }
 
     #[test]
@@ -174,15 +194,12 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_on_a_worker_thread_is_caught_too() {
+    fn a_panic_on_a_worker_thread_is_caught_with_its_place() {
         let context = context();
-        let outcome = contain(|scope| {
-            scope.enter(&context)?;
-            context.workers.run(|| panic!("boom"));
-            Ok(())
-        });
-        assert_eq!(outcome.unwrap_err().status, fpga_status::Panic);
-        assert!(context.check().is_err());
+        let fault = context.run::<()>(|| panic!("boom")).unwrap_err();
+        assert_eq!(fault.status, fpga_status::Panic);
+        assert!(fault.message.contains("context.rs"), "{}", fault.message);
+        assert_eq!(context.check().unwrap_err().status, fpga_status::Poisoned);
     }
 
     #[test]

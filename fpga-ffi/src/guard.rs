@@ -52,6 +52,7 @@ pub(crate) fn contain<T>(body: impl FnOnce(&Scope) -> Outcome<T>) -> Outcome<T> 
     silence_panics();
     let scope = Scope::default();
     let _inside = Inside::enter();
+    LAST_PANIC.with_borrow_mut(String::clear);
     match panic::catch_unwind(AssertUnwindSafe(|| body(&scope))) {
         Ok(outcome) => outcome,
         Err(payload) => {
@@ -120,7 +121,7 @@ fn panic_text(payload: &(dyn Any + Send)) -> String {
         .map(String::as_str)
         .or_else(|| payload.downcast_ref::<&str>().copied())
         .unwrap_or("no message");
-    // A panic on a worker thread noted its place there: then it is unknown here.
+    // A panic on another thread noted its place there: then it is unknown here.
     match LAST_PANIC.take() {
         place if place.is_empty() => format!("internal error: {words}"),
         place => format!("internal error at {place}: {words}"),

@@ -44,3 +44,9 @@ pub(crate) unsafe fn copy_out(
     }
     Ok(())
 }
+
+/// A report as JSON text.
+pub(crate) fn json(report: &impl serde::Serialize) -> Outcome<String> {
+    serde_json::to_string(report)
+        .map_err(|error| Fault::new(fpga_status::Internal, format!("report: {error}")))
+}

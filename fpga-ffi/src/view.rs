@@ -82,11 +82,7 @@ pub(crate) unsafe fn optional_text<'a>(
 ///
 /// # Safety
 /// `pointer` is NULL or points to `count` values that live, unchanged, during `'a`.
-pub(crate) unsafe fn array<'a, T>(
-    pointer: *const T,
-    count: usize,
-    name: &str,
-) -> Outcome<&'a [T]> {
+pub(crate) unsafe fn array<'a, T>(pointer: *const T, count: usize, name: &str) -> Outcome<&'a [T]> {
     if count == 0 {
         return Ok(&[]);
     }
