@@ -68,7 +68,7 @@ pub unsafe extern "C" fn fpga_cancel_token_ref(
 /// NULL: `token` must not be NULL.
 /// Errors: `FPGA_STATUS_NULL_POINTER`, without a message.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn fpga_cancel_token_cancel(token: *const fpga_cancel_token) -> fpga_status {
+pub unsafe extern "C" fn fpga_cancel_token_cancel(token: *mut fpga_cancel_token) -> fpga_status {
     // No guard: it may allocate, which a signal handler must not, and nothing here can panic.
     // SAFETY: the caller's contract for a handle.
     match unsafe { token.as_ref() } {

@@ -85,25 +85,28 @@ pub(crate) unsafe fn copy_in(faces: *const fpga_face, count: usize) -> Outcome<V
         return Err(Fault::argument("num_faces", why));
     }
     // SAFETY: this function's contract.
-    let stride = unsafe { growing::read(faces) }?.struct_size;
+    let stride = unsafe { growing::declared_size(faces) }?;
     (0..count)
         .map(|index| {
             // SAFETY: elements lie as far apart as the first one is large, by the contract.
-            let face = unsafe { growing::read(faces.byte_add(index * stride)) };
-            // SAFETY: this function's contract.
-            let face = face.and_then(|face| unsafe { to_core(&face, stride) });
+            let face = unsafe { read_one(faces.byte_add(index * stride), stride) };
             face.map_err(|fault| fault.context(format!("face {index}")))
         })
         .collect()
 }
 
 /// # Safety
-/// The pointers of `face` are NULL or live during the call.
-unsafe fn to_core(face: &fpga_face, stride: usize) -> Outcome<Face> {
-    if face.struct_size != stride {
-        let why = format!("is {}, the first face's is {stride}", face.struct_size);
+/// `face` is an element of an array whose elements are `stride` bytes apart, and its pointers live
+/// during the call.
+unsafe fn read_one(face: *const fpga_face, stride: usize) -> Outcome<Face> {
+    // SAFETY: this function's contract.
+    let size = unsafe { growing::declared_size(face) }?;
+    if size != stride {
+        let why = format!("is {size}, the first face's is {stride}");
         return Err(Fault::argument("fpga_face.struct_size", why));
     }
+    // SAFETY: this function's contract, and the element is as large as the array says.
+    let face = unsafe { growing::read(face) }?;
     zero(face.reserved, "fpga_face.reserved")?;
     let landmarks = flag(face.has_landmarks, "fpga_face.has_landmarks")?;
     let [left, top, right, bottom] = face.r#box;

@@ -25,12 +25,11 @@ pub(crate) unsafe trait Growing: Copy {
     fn defaults() -> Self;
 }
 
-/// Reads a struct of any version.
+/// How many bytes the caller's struct has.
 ///
 /// # Safety
-/// `pointer` is NULL or points to a `T` of some version: its first field says how many bytes may be
-/// read.
-pub(crate) unsafe fn read<T: Growing>(pointer: *const T) -> Outcome<T> {
+/// `pointer` is NULL or points to a `T` of some version.
+pub(crate) unsafe fn declared_size<T: Growing>(pointer: *const T) -> Outcome<usize> {
     if pointer.is_null() {
         return Err(Fault::null(T::NAME));
     }
@@ -38,6 +37,17 @@ pub(crate) unsafe fn read<T: Growing>(pointer: *const T) -> Outcome<T> {
     // SAFETY: every version starts with `struct_size`, and the pointer is aligned for it.
     let size = unsafe { pointer.cast::<usize>().read() };
     check_size::<T>(size)?;
+    Ok(size)
+}
+
+/// Reads a struct of any version.
+///
+/// # Safety
+/// `pointer` is NULL or points to a `T` of some version: its first field says how many bytes may be
+/// read.
+pub(crate) unsafe fn read<T: Growing>(pointer: *const T) -> Outcome<T> {
+    // SAFETY: this function's contract.
+    let size = unsafe { declared_size(pointer) }?;
     // SAFETY: the caller says that it has `size` bytes.
     let bytes = unsafe { std::slice::from_raw_parts(pointer.cast::<u8>(), size) };
     let known = size.min(size_of::<T>());

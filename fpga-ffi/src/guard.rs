@@ -127,3 +127,39 @@ fn panic_text(payload: &(dyn Any + Send)) -> String {
         place => format!("internal error at {place}: {words}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Needs a process of its own: the test harness prints, and hooks belong to the process.
+    #[test]
+    #[ignore = "run by the test below"]
+    fn panic_inside() {
+        assert_eq!(guard(|_| panic!("boom")), fpga_status::Panic);
+        assert_eq!(crate::workers::run_on(2, last_error).unwrap(), "");
+        let on_worker = contain(|_| crate::workers::run_on::<()>(2, || panic!("boom")));
+        assert_eq!(on_worker.unwrap_err().status, fpga_status::Panic);
+    }
+
+    #[test]
+    fn a_panic_inside_prints_nothing_and_one_outside_does() {
+        let run = |name: &str| {
+            let program = std::env::current_exe().unwrap();
+            let mut command = std::process::Command::new(program);
+            command.args(["--exact", name, "--ignored", "--nocapture"]);
+            let output = command.output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr).contains("boom");
+            (output.status.success(), said)
+        };
+        assert_eq!(run("guard::tests::panic_inside"), (true, false));
+        assert_eq!(run("guard::tests::panic_outside"), (false, true));
+    }
+
+    #[test]
+    #[ignore = "run by the test above"]
+    fn panic_outside() {
+        guard(|_| Ok(()));
+        panic!("boom");
+    }
+}

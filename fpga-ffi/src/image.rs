@@ -45,7 +45,7 @@ pub struct fpga_image_view {
     pub struct_size: usize,
     /// First byte of the top row. Borrowed for the call.
     pub pixels: *const u8,
-    /// Bytes from the start of a row to the start of the next; at least width × bytes per pixel.
+    /// Bytes from the start of a row to the start of the next; at least width times bytes per pixel.
     pub stride: usize,
     /// Pixels of a row.
     pub width: u32,

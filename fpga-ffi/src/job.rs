@@ -162,10 +162,10 @@ impl fpga_job {
 /// Threads: any.
 /// NULL: `faces` may be NULL if `num_faces` is 0, `params` may be NULL for the defaults; nothing else
 /// may.
-/// Errors: `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_INVALID_VALUE` (a box or landmarks that
-/// cannot be), `FPGA_STATUS_INVALID_STRUCT_SIZE`, `FPGA_STATUS_INVALID_UTF8`,
-/// `FPGA_STATUS_UNSUPPORTED`, `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_POISONED`. What does not fit
-/// together or the model is found when the job runs.
+/// Errors: `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_INVALID_STRUCT_SIZE`,
+/// `FPGA_STATUS_INVALID_UTF8`, `FPGA_STATUS_UNSUPPORTED` (a field of a newer version is set),
+/// `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_POISONED`. Numbers outside their ranges and what does not
+/// fit the picture or the model are found when the job runs.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn fpga_job_new_restore(
@@ -224,7 +224,7 @@ unsafe fn copy_in(
 /// Errors: `FPGA_STATUS_INVALID_STATE`, `FPGA_STATUS_NULL_POINTER`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fpga_job_set_progress_callback(
-    job: *const fpga_job,
+    job: *mut fpga_job,
     callback: fpga_progress_callback,
     userdata: *mut c_void,
 ) -> fpga_status {
@@ -243,7 +243,7 @@ pub unsafe extern "C" fn fpga_job_set_progress_callback(
 /// Errors: `FPGA_STATUS_INVALID_STATE`, `FPGA_STATUS_NULL_POINTER`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fpga_job_set_cancel_token(
-    job: *const fpga_job,
+    job: *mut fpga_job,
     token: *const fpga_cancel_token,
 ) -> fpga_status {
     guard(|_| {
@@ -260,13 +260,13 @@ pub unsafe extern "C" fn fpga_job_set_cancel_token(
 /// Threads: any. Jobs may run side by side, also on one model; each has its own threads. One job runs
 /// once.
 /// NULL: `job` must not be NULL.
-/// Errors: `FPGA_STATUS_CANCELLED`; `FPGA_STATUS_SHAPE`, `FPGA_STATUS_INVALID_VALUE` if something does
+/// Errors: `FPGA_STATUS_CANCELLED`; `FPGA_STATUS_SHAPE`, `FPGA_STATUS_INVALID_ARGUMENT` if something does
 /// not fit the picture or the model; `FPGA_STATUS_DEVICE`, `FPGA_STATUS_NOT_FINITE`,
 /// `FPGA_STATUS_UNSUPPORTED`; `FPGA_STATUS_INVALID_STATE` if it runs or has run;
 /// `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`, `FPGA_STATUS_NULL_POINTER`.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn fpga_job_run(job: *const fpga_job) -> fpga_status {
+pub unsafe extern "C" fn fpga_job_run(job: *mut fpga_job) -> fpga_status {
     guard(|scope| {
         // SAFETY: the caller's contract for a handle. Sharing keeps it alive if a callback frees it.
         let job = unsafe { share(job) }?;
@@ -322,7 +322,7 @@ pub unsafe extern "C" fn fpga_job_error_message(
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn fpga_job_take_restoration(
-    job: *const fpga_job,
+    job: *mut fpga_job,
     restoration: *mut *mut fpga_restoration,
 ) -> fpga_status {
     guard(|_| {

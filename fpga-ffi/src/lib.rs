@@ -23,25 +23,38 @@
     reason = "one contract for all: pointers are NULL or valid as the text of the function says"
 )]
 
-mod cancel;
-mod context;
-mod error;
-mod face;
 mod fault;
 mod growing;
 mod guard;
 mod handle;
-mod image;
-mod job;
-mod model;
-mod params;
-mod progress;
-mod restoration;
-mod status;
 mod text;
-mod version;
 mod view;
 mod workers;
+
+// One C type each, in the order of the header: the blank lines keep it.
+mod version;
+
+mod status;
+
+mod error;
+
+mod context;
+
+mod model;
+
+mod image;
+
+mod face;
+
+mod params;
+
+mod cancel;
+
+mod progress;
+
+mod job;
+
+mod restoration;
 
 pub use cancel::*;
 pub use context::*;

@@ -115,8 +115,8 @@ pub unsafe extern "C" fn fpga_model_params_init(
 /// Threads: any. A model may be used by many threads at once, and loads may run side by side.
 /// NULL: `params` may be NULL for the defaults; nothing else may.
 /// Errors: `FPGA_STATUS_IO`, `FPGA_STATUS_FORMAT`, `FPGA_STATUS_WEIGHTS`, `FPGA_STATUS_UNSUPPORTED`,
-/// `FPGA_STATUS_DEVICE`, `FPGA_STATUS_INVALID_VALUE`, each naming part and file;
-/// `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`; those of arguments.
+/// `FPGA_STATUS_DEVICE`, `FPGA_STATUS_INVALID_ARGUMENT`, each naming part and file;
+/// `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`; those of `fpga_context_new`.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn fpga_model_load(
@@ -158,7 +158,7 @@ unsafe fn options(params: *const fpga_model_params) -> Outcome<LoadOptions> {
     })
 }
 
-/// Copies what became of every tensor, as JSON: by part (`unet`, `vae`, `text_encoder`, …) the lists
+/// Copies what became of every tensor, as JSON: by part (`unet`, `vae`, `text_encoder`, ...) the lists
 /// `applied`, `missing`, `unused` and `mismatched`.
 ///
 /// With `buffer` NULL and `capacity` 0 it only writes the size to `needed`, the final NUL included.

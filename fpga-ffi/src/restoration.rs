@@ -171,7 +171,7 @@ pub unsafe extern "C" fn fpga_restoration_size(
 /// Copies the picture as rows of red, green and blue bytes, top row first.
 ///
 /// `stride` is the number of bytes from the start of a row to the start of the next, `capacity` that
-/// of the whole buffer: at least `stride · (height − 1) + 3 · width`. Bytes between rows stay as they
+/// of the whole buffer: at least `stride * (height - 1) + 3 * width`. Bytes between rows stay as they
 /// are.
 ///
 /// Ownership: `pixels` stays the caller's. It may be the memory that the input came from.

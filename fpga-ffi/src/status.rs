@@ -1,7 +1,7 @@
 //! Status codes, and the total map from the core's error kinds.
 //!
-//! 0 is success; 1–99 mean that the call itself was wrong, 100–199 are the core's error kinds,
-//! 200 and up mean that the library failed.
+//! 0 is success; 1–99 mean that the call itself was wrong, 100–199 that its work could not be done,
+//! 200 and up that the library failed.
 
 use std::ffi::{CStr, c_char};
 
@@ -18,7 +18,8 @@ pub enum fpga_status {
     Ok = 0,
     /// A pointer that must not be NULL is NULL.
     NullPointer = 1,
-    /// An argument or field has a value outside its documented range.
+    /// An argument or field has a value outside its documented range, or two values contradict each
+    /// other.
     InvalidArgument = 2,
     /// `struct_size` is smaller than the first version of the struct, or absurdly large.
     InvalidStructSize = 3,
@@ -30,22 +31,20 @@ pub enum fpga_status {
     InvalidState = 6,
     /// A picture, mask or tensor has another shape than the operation needs.
     Shape = 100,
-    /// The core refused a value, or two values contradict each other.
-    InvalidValue = 101,
     /// A model or request asks for something that this library does not build.
-    Unsupported = 102,
+    Unsupported = 101,
     /// A checkpoint lacks tensors, or holds them in other shapes.
-    Weights = 103,
+    Weights = 102,
     /// A file is truncated, hostile, or of another format than its name says.
-    Format = 104,
+    Format = 103,
     /// A file or folder could not be read or written.
-    Io = 105,
+    Io = 104,
     /// The device does not exist, has no driver, or ran out of memory.
-    Device = 106,
+    Device = 105,
     /// A computation produced NaN or infinity.
-    NotFinite = 107,
+    NotFinite = 106,
     /// The caller asked to stop: by a cancel token, or by the return value of a callback.
-    Cancelled = 108,
+    Cancelled = 107,
     /// The library ran into its own bug. The context of the call is unusable from now on.
     Panic = 200,
     /// An earlier call on this context ended with `FPGA_STATUS_PANIC`; free the context.
@@ -55,7 +54,7 @@ pub enum fpga_status {
 }
 
 impl fpga_status {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 18] = [
         Self::Ok,
         Self::NullPointer,
         Self::InvalidArgument,
@@ -64,7 +63,6 @@ impl fpga_status {
         Self::BufferTooSmall,
         Self::InvalidState,
         Self::Shape,
-        Self::InvalidValue,
         Self::Unsupported,
         Self::Weights,
         Self::Format,
@@ -91,7 +89,6 @@ impl fpga_status {
             Self::BufferTooSmall => c"FPGA_STATUS_BUFFER_TOO_SMALL",
             Self::InvalidState => c"FPGA_STATUS_INVALID_STATE",
             Self::Shape => c"FPGA_STATUS_SHAPE",
-            Self::InvalidValue => c"FPGA_STATUS_INVALID_VALUE",
             Self::Unsupported => c"FPGA_STATUS_UNSUPPORTED",
             Self::Weights => c"FPGA_STATUS_WEIGHTS",
             Self::Format => c"FPGA_STATUS_FORMAT",
@@ -110,7 +107,7 @@ impl From<&ErrorKind> for fpga_status {
     fn from(kind: &ErrorKind) -> Self {
         match kind {
             ErrorKind::Shape { .. } => Self::Shape,
-            ErrorKind::Invalid { .. } => Self::InvalidValue,
+            ErrorKind::Invalid { .. } => Self::InvalidArgument,
             ErrorKind::Unsupported { .. } => Self::Unsupported,
             ErrorKind::Weights(_) => Self::Weights,
             ErrorKind::Format { .. } => Self::Format,
@@ -161,38 +158,38 @@ mod tests {
                     what: text(),
                     why: text(),
                 },
-                101,
+                2,
             ),
             (
                 ErrorKind::Unsupported {
                     what: text(),
                     why: text(),
                 },
-                102,
+                101,
             ),
-            (ErrorKind::Weights(LoadReport::default()), 103),
+            (ErrorKind::Weights(LoadReport::default()), 102),
             (
                 ErrorKind::Format {
                     path: text().into(),
                     why: text(),
                 },
-                104,
+                103,
             ),
             (
                 ErrorKind::Io {
                     path: text().into(),
                 },
-                105,
+                104,
             ),
             (
                 ErrorKind::Device {
                     device: text(),
                     why: text(),
                 },
-                106,
+                105,
             ),
-            (ErrorKind::NotFinite { what: text() }, 107),
-            (ErrorKind::Cancelled, 108),
+            (ErrorKind::NotFinite { what: text() }, 106),
+            (ErrorKind::Cancelled, 107),
         ]
     }
 
