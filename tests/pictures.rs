@@ -11,14 +11,18 @@ use fpga_core::weights::{ModelFolder, Storage};
 use fpga_core::{Error, ErrorKind};
 use fpga_tests::parity::Tensors;
 
+fn device() -> Device {
+    DeviceChoice::default().open().unwrap()
+}
+
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("fixtures")
         .join(name)
 }
 
-fn vae(device: &Device) -> AutoencoderKl {
-    let folder = ModelFolder::open(fixture("vae/sd1_encode/vae"), None).unwrap();
+fn vae(name: &str, device: &Device) -> AutoencoderKl {
+    let folder = ModelFolder::open(fixture("vae").join(name).join("vae"), None).unwrap();
     folder.vae(Storage::AsStored, device).unwrap().0
 }
 
@@ -43,8 +47,8 @@ fn relative_error(found: Tensor<4>, expected: Tensor<4>) -> f32 {
 
 #[test]
 fn one_tile_gives_the_same_bits() {
-    let device = DeviceChoice::Cpu.open().unwrap();
-    let vae = vae(&device);
+    let device = device();
+    let vae = vae("sd1_encode", &device);
     let latents = waves([4, 16, 12], &device);
     let tiling = Tiling {
         tile: 64,
@@ -63,15 +67,17 @@ fn one_tile_gives_the_same_bits() {
     assert_eq!(tiled.logvar.into_data(), whole.logvar.into_data());
 }
 
+/// Group norms see one tile, so the result cannot be equal; this autoencoder has no attention, and
+/// waves look the same everywhere, so it must be close.
 #[test]
 fn tiles_are_close_to_the_whole() {
-    let device = DeviceChoice::Cpu.open().unwrap();
-    let vae = vae(&device);
+    let device = device();
+    let vae = vae("odd_widths_encode", &device);
     let tiling = Tiling {
         tile: 160,
         overlap: 64,
     };
-    let latents = waves([4, 63, 70], &device);
+    let latents = waves([5, 63, 70], &device);
     let mut calls = Vec::new();
     let tiled = vae
         .decode_tiled(latents.clone(), tiling, |done, total| {
@@ -79,28 +85,25 @@ fn tiles_are_close_to_the_whole() {
             Ok(())
         })
         .unwrap();
-    assert_eq!(calls, (0..9).map(|done| (done, 9)).collect::<Vec<_>>());
+    assert_eq!(calls, (0..6).map(|done| (done, 6)).collect::<Vec<_>>());
     let error = relative_error(tiled, vae.decode(latents));
-    println!("decode {error}");
-    assert!(error < 0.05, "{error}");
+    assert!(error < 0.1, "decoded: {error}");
 
     // sides that leave a rest that fills no latent pixel
-    let picture = waves([3, 251, 283], &device);
+    let picture = waves([4, 251, 283], &device);
     let tiled = vae
         .encode_tiled(picture.clone(), tiling, |_, _| Ok(()))
         .unwrap();
     let whole = vae.encode(picture);
     let error = relative_error(tiled.mean, whole.mean);
-    println!("encode {error}");
-    assert!(error < 0.05, "{error}");
+    assert!(error < 0.05, "encoded: {error}");
     let error = relative_error(tiled.logvar, whole.logvar);
-    println!("encode {error}");
-    assert!(error < 0.05, "{error}");
+    assert!(error < 0.05, "encoded: {error}");
 }
 
 #[test]
 fn a_job_can_stop_between_tiles() {
-    let device = DeviceChoice::Cpu.open().unwrap();
+    let device = device();
     let tiling = Tiling {
         tile: 32,
         overlap: 8,
@@ -109,14 +112,15 @@ fn a_job_can_stop_between_tiles() {
         2 => Err(Error::cancelled()),
         _ => Ok(()),
     };
-    let stopped = vae(&device).decode_tiled(waves([4, 16, 16], &device), tiling, stop);
+    let stopped =
+        vae("sd1_encode", &device).decode_tiled(waves([4, 16, 16], &device), tiling, stop);
     assert!(stopped.unwrap_err().is_cancelled());
 }
 
 #[test]
 fn tensors_that_do_not_fit_are_refused() {
-    let device = DeviceChoice::Cpu.open().unwrap();
-    let vae = vae(&device);
+    let device = device();
+    let vae = vae("sd1_encode", &device);
     let shapes = [[1, 5, 8, 8], [1, 4, 0, 8], [0, 4, 8, 8]];
     for shape in shapes {
         let latents = Tensor::zeros(shape, &device);
@@ -135,33 +139,27 @@ fn tensors_that_do_not_fit_are_refused() {
 
 #[test]
 fn pixels_equal_the_references_within_one_step_of_a_byte() {
-    let device = DeviceChoice::Cpu.open().unwrap();
+    let device = device();
     let file = Tensors::read(&fixture("clip_preprocess/pictures.safetensors")).unwrap();
-    // one step of 255 divided by the smallest deviation
-    let step = 1.0 / 255.0 / 0.26130258;
-    let mut exact = 0;
-    let mut all = 0;
-    for index in 0.. {
-        let Some(image) = file.get(&format!("image.{index}")) else {
-            break;
-        };
+    let mut steps = [0; 4];
+    for index in 0..8 {
+        let image = file.get(&format!("image.{index}")).unwrap();
         let bytes = image.values.iter().map(|value| *value as u8).collect();
         let [height, width] = [image.shape[0] as u32, image.shape[1] as u32];
         let picture = RgbImage::from_raw(width, height, bytes).unwrap();
-        let pixels: Vec<f32> = preprocess(&picture, 32, &device)
-            .unwrap()
-            .into_data()
-            .iter()
-            .collect();
-        let expected = &file.get(&format!("pixel_values.{index}")).unwrap().values;
-        assert_eq!(pixels.len(), expected.len());
-        for (found, expected) in pixels.iter().zip(expected) {
-            let error = (f64::from(*found) - expected).abs();
-            assert!(error < 1.01 * step, "picture {index}: {error}");
-            exact += usize::from(error < 1e-5);
-            all += 1;
+        let pixels = preprocess(&picture, 32, &device).unwrap().into_data();
+        let expected = file.get(&format!("pixel_values.{index}")).unwrap();
+        assert_eq!(pixels.shape().to_vec(), expected.shape);
+        for (at, (found, expected)) in pixels.iter::<f64>().zip(&expected.values).enumerate() {
+            let deviation = [0.26862954, 0.26130258, 0.27577711][at / (32 * 32)];
+            let step = (found - expected).abs() * 255.0 * deviation;
+            assert!(
+                (step - step.round()).abs() < 1e-3,
+                "picture {index}: {step} steps"
+            );
+            steps[(step.round() as usize).min(3)] += 1;
         }
     }
-    println!("{exact} of {all}");
-    assert!(exact * 100 >= all * 99, "{exact} of {all} are exact");
+    assert_eq!(steps[2..], [0, 0], "{steps:?}");
+    assert!(steps[1] * 100 <= steps[0], "{steps:?}");
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use burn::tensor::Device;
 use fpga_core::pipeline::DeviceChoice;
 use fpga_core::text::{
     ClipTokenizer, HiddenLayer, LongPrompt, PromptEmbedding, WeightedSpan, parse_emphasis,
@@ -22,6 +23,10 @@ struct TokenizerCases {
     sdxl_second: Vec<Tokenised>,
     taught: Vec<Tokenised>,
     one_file: Vec<Tokenised>,
+}
+
+fn device() -> Device {
+    DeviceChoice::default().open().unwrap()
 }
 
 fn fixture(name: &str) -> PathBuf {
@@ -74,7 +79,7 @@ fn added_tokens_follow_the_vocabulary_and_are_found_whole() {
 #[test]
 fn emphasis_and_windows_equal_the_reference() {
     let folder = ModelFolder::open(fixture("clip_prompt/text_encoder"), None).unwrap();
-    let device = DeviceChoice::Cpu.open().unwrap();
+    let device = device();
     let (model, _) = folder.clip_text(Storage::AsStored, &device).unwrap();
     let prompt = format!(
         "portrait of a (smiling woman:1.3), at the [beach], {}((high quality",
@@ -103,9 +108,7 @@ fn emphasis_and_windows_equal_the_reference() {
 #[test]
 fn prompts_that_do_not_fit_the_model_are_refused() {
     let folder = ModelFolder::open(fixture("clip_prompt/text_encoder"), None).unwrap();
-    let (model, _) = folder
-        .clip_text(Storage::AsStored, &DeviceChoice::Cpu.open().unwrap())
-        .unwrap();
+    let (model, _) = folder.clip_text(Storage::AsStored, &device()).unwrap();
     let mut tokenizer = tokenizer("sd1");
     tokenizer.add_tokens(&["<new>"]).unwrap();
     let encode = |prompt: &str, skip| {

@@ -4,6 +4,7 @@ pub mod control;
 pub mod diffusion;
 pub mod error;
 pub mod face;
+pub mod kernels;
 pub mod nn;
 pub mod pipeline;
 pub mod sampler;

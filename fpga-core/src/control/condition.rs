@@ -1,9 +1,9 @@
 //! From a condition picture (skeleton, landmarks, edges) to a feature map of the UNet's first width.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, activation::silu};
+use burn::tensor::{Device, Tensor};
 
-use crate::nn::{Conv2d, Window};
+use crate::nn::{Conv2d, Window, silu};
 
 /// Eight convolutions that shrink a picture eightfold (Zhang et al. 2023, section 3.3).
 ///

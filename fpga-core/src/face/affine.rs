@@ -67,7 +67,8 @@ impl Affine {
             spread += px * px + py * py;
         }
         let (real, imaginary) = (real / spread, imaginary / spread);
-        if !(real.hypot(imaginary) > 1e-9) {
+        let scale = real.hypot(imaginary);
+        if scale.is_nan() || scale < 1e-9 {
             let why = "all in one place, or without likeness to their targets";
             return Err(Error::invalid("points to align", why));
         }

@@ -6,6 +6,7 @@
 //! landmarks' hull grown by [`HULL_GROWTH`] of the face's extent; or the ellipse in the face box.
 
 use ndarray::Array2;
+use rayon::prelude::*;
 
 use super::crop::CropPlan;
 use super::distance::distance_to;
@@ -51,38 +52,30 @@ impl FaceMask {
         }
         let width = (feather * plan.side()).max(1.0);
         let [left, top, columns, rows] = plan.bounds();
+        let rectangle = [left, top, columns, rows];
         let mut weights = match shape {
             MaskShape::Given(mask) => given_weights(mask, plan, width)?,
             MaskShape::Landmarks(landmarks) => {
                 let radius = HULL_GROWTH * landmarks.extent();
                 let points = landmarks.exact();
                 let depth = |p| radius - distance_to_hull(&points, p);
-                fading((rows, columns), [left, top], width.min(radius / 2.0), depth)
+                fading(rectangle, width.min(radius / 2.0), depth)
             }
             MaskShape::Box(face) => {
                 let [cx, cy] = face.centre();
                 let [a, b] = [face.width(), face.height()].map(|side| f64::from(side) / 2.0);
                 let depth =
                     |[x, y]: [f64; 2]| (1.0 - ((x - cx) / a).hypot((y - cy) / b)) * a.min(b);
-                fading((rows, columns), [left, top], width.min(a.min(b)), depth)
+                fading(rectangle, width.min(a.min(b)), depth)
             }
         };
         let sides = free_sides(plan);
-        for ((y, x), weight) in weights.indexed_iter_mut() {
-            let [u, v] = plan
-                .to_crop()
-                .apply([(left + x) as f64 + 0.5, (top + y) as f64 + 0.5]);
-            let end = f64::from(plan.size());
-            let inside = [u, v, end - u, end - v];
-            let depth = inside
-                .iter()
-                .zip(sides)
-                .filter(|(depth, free)| *free || **depth < 0.0);
-            let depth = depth
-                .map(|(depth, _)| depth / plan.to_crop().scale())
-                .fold(f64::INFINITY, f64::min);
-            *weight *= ramp(depth / width);
-        }
+        reweigh(&mut weights, rectangle, |point, weight| {
+            match weight > 0.0 {
+                true => weight * ramp(depth_in_crop(plan, sides, point) / width),
+                false => 0.0,
+            }
+        });
         Ok(Self { left, top, weights })
     }
 
@@ -138,19 +131,24 @@ impl FaceMask {
         })
     }
 
-    /// The rectangle outside which all weights are 0: left, top, width, height.
-    pub fn bounds(&self) -> [usize; 4] {
-        [
-            self.left,
-            self.top,
-            self.weights.ncols(),
-            self.weights.nrows(),
-        ]
+    /// Every pixel that may change: x, y and its weight above 0.
+    pub fn covered(&self) -> impl Iterator<Item = (u32, u32, f32)> {
+        let inside = self
+            .weights
+            .indexed_iter()
+            .filter(|(_, weight)| **weight > 0.0);
+        inside.map(|((y, x), &weight)| ((self.left + x) as u32, (self.top + y) as u32, weight))
     }
 
-    /// `[height, width]` of [`Self::bounds`].
-    pub fn weights(&self) -> &Array2<f32> {
-        &self.weights
+    /// The smallest rectangle around all of them: left, top, width, height.
+    pub(super) fn extent(&self) -> Option<[usize; 4]> {
+        let span = |low: u32, high: u32| (low as usize, (high - low) as usize + 1);
+        let (x0, y0, x1, y1) = self.covered().fold(None, |edges, (x, y, _)| match edges {
+            None => Some((x, y, x, y)),
+            Some((x0, y0, x1, y1)) => Some((x.min(x0), y.min(y0), x.max(x1), y.max(y1))),
+        })?;
+        let ((left, width), (top, height)) = (span(x0, x1), span(y0, y1));
+        Some([left, top, width, height])
     }
 }
 
@@ -179,6 +177,9 @@ pub fn split_overlaps(masks: &mut [FaceMask], boxes: &[FaceBox]) -> Result<()> {
             let own = distance_in_boxes(&boxes[k], px, py);
             for (j, other) in whole.iter().enumerate().filter(|(j, _)| *j != k) {
                 let claim = other.weight(px as u32, py as u32);
+                if claim == 0.0 {
+                    continue;
+                }
                 let lead = distance_in_boxes(&boxes[j], px, py) - own;
                 *weight *= 1.0 - claim * (1.0 - ramp(0.5 + lead / SOFT_BORDER));
             }
@@ -204,14 +205,39 @@ fn ramp(t: f64) -> f32 {
 
 /// Weights that rise over `width` pixels of `depth` inside a shape.
 fn fading(
-    (rows, columns): (usize, usize),
-    [left, top]: [usize; 2],
+    rectangle: [usize; 4],
     width: f64,
-    depth: impl Fn([f64; 2]) -> f64,
+    depth: impl Fn([f64; 2]) -> f64 + Sync,
 ) -> Array2<f32> {
-    Array2::from_shape_fn((rows, columns), |(y, x)| {
-        ramp(depth([(left + x) as f64 + 0.5, (top + y) as f64 + 0.5]) / width)
-    })
+    let mut weights = Array2::zeros((rectangle[3], rectangle[2]));
+    reweigh(&mut weights, rectangle, |point, _| {
+        ramp(depth(point) / width)
+    });
+    weights
+}
+
+/// Replaces the weight of every pixel of the rectangle, given the pixel's centre in the picture.
+fn reweigh(
+    weights: &mut Array2<f32>,
+    [left, top, ..]: [usize; 4],
+    new: impl Fn([f64; 2], f32) -> f32 + Sync,
+) {
+    let mut rows: Vec<_> = weights.rows_mut().into_iter().enumerate().collect();
+    rows.par_iter_mut().for_each(|(y, row)| {
+        for (x, weight) in row.iter_mut().enumerate() {
+            *weight = new([(left + x) as f64 + 0.5, (top + *y) as f64 + 0.5], *weight);
+        }
+    });
+}
+
+/// How many picture pixels a point lies inside those sides of the crop that count; negative outside.
+fn depth_in_crop(plan: &CropPlan, sides: [bool; 4], point: [f64; 2]) -> f64 {
+    let ([u, v], end) = (plan.to_crop().apply(point), f64::from(plan.size()));
+    let depths = [u, v, end - u, end - v].into_iter().zip(sides);
+    let counted = depths
+        .filter(|(depth, free)| *free || *depth < 0.0)
+        .map(|(depth, _)| depth);
+    counted.fold(f64::INFINITY, f64::min) / plan.to_crop().scale()
 }
 
 fn given_weights(mask: &Array2<f32>, plan: &CropPlan, width: f64) -> Result<Array2<f32>> {

@@ -48,27 +48,24 @@ pub fn paste(
             what: "changed crop".to_owned(),
         }));
     }
-    let [left, top, width, height] = mask.bounds();
-    let (columns, rows) = picture.dimensions();
-    if left + width > columns as usize || top + height > rows as usize {
-        return Err(Error::shape(
-            "face mask",
-            "a mask of this picture",
-            mask.bounds(),
-        ));
-    }
-    let patch = plan.project(picture, crop, mask.bounds());
     let mut report = PasteReport {
         covered: 0,
         changed: 0,
         seam_delta_e: None,
     };
+    let Some(area) = mask.extent() else {
+        return Ok(report);
+    };
+    if !contains(plan.bounds(), area) {
+        let why = format!("covers {area:?}, the crop only {:?}", plan.bounds());
+        return Err(Error::invalid("face mask", why));
+    }
+    let [left, top, width, _] = area;
+    let patch = plan.project(picture, crop, area);
     let (mut seam, mut seam_pixels) = (0.0, 0usize);
-    for (((y, x), &weight), new) in mask.weights().indexed_iter().zip(patch) {
-        if weight <= 0.0 {
-            continue;
-        }
-        let pixel = picture.get_pixel_mut((left + x) as u32, (top + y) as u32);
+    for (x, y, weight) in mask.covered() {
+        let new = patch[(y as usize - top) * width + x as usize - left];
+        let pixel = picture.get_pixel_mut(x, y);
         let old = pixel.0.map(f32::from);
         if weight < 0.5 {
             seam += delta_e_2000(Lab::from_levels(old), Lab::from_levels(new));
@@ -81,6 +78,12 @@ pub fn paste(
     }
     report.seam_delta_e = (seam_pixels > 0).then(|| seam / seam_pixels as f64);
     Ok(report)
+}
+
+fn contains(outer: [usize; 4], inner: [usize; 4]) -> bool {
+    [0, 1].into_iter().all(|axis| {
+        inner[axis] >= outer[axis] && inner[axis] + inner[axis + 2] <= outer[axis] + outer[axis + 2]
+    })
 }
 
 /// Bytes that differ between two pictures where every mask's weight is 0. Pasting keeps this at 0.
@@ -302,6 +305,10 @@ mod tests {
         let mut pasted = picture.clone();
         assert!(paste(&mut pasted, &plan, &crop, &mask).is_err());
         assert!(paste(&mut pasted, &plan, &Array3::zeros((8, 8, 3)), &mask).is_err());
+        let elsewhere = FaceBox::new(200.0, 200.0, 220.0, 220.0).unwrap();
+        let other = CropPlan::new([256, 256], &elsewhere, None, &CropSettings::default()).unwrap();
+        crop[[7, 7, 1]] = 0.0;
+        assert!(paste(&mut pasted, &other, &crop, &mask).is_err());
         assert_eq!(pasted, picture);
     }
 }

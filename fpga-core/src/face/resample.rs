@@ -61,27 +61,38 @@ where
 {
     let stretch = to_source.scale().max(1.0);
     let source_height = source.pixels.len() / source.width;
-    let taps = |centre, length| Taps::new(centre, stretch, length, kernel);
     if to_source.is_axis_aligned() {
         let along = |axis: usize, count: usize, length: usize| -> Vec<Taps> {
             let [scale, shift] = [to_source.rows[axis][axis], to_source.rows[axis][2]];
             (0..count)
-                .map(|i| taps(scale * (i as f64 + 0.5) + shift, length))
+                .map(|i| {
+                    let mut taps = Taps::default();
+                    taps.place(scale * (i as f64 + 0.5) + shift, stretch, length, kernel);
+                    taps
+                })
                 .collect()
         };
         let columns = along(0, width, source.width);
         let rows = along(1, height, source_height);
         return resample_separably(source, &columns, &rows);
     }
-    let pixel = |x: usize, y: usize| {
-        let [sx, sy] = to_source.apply([x as f64 + 0.5, y as f64 + 0.5]);
-        let (column, row) = (taps(sx, source.width), taps(sy, source_height));
-        row.mean(|y| column.mean(|x| source.pixels[y * source.width + x].map(Into::into)))
-    };
-    (0..width * height)
-        .into_par_iter()
-        .map(|index| pixel(index % width, index / width))
-        .collect()
+    let mut result = vec![[0f32; C]; width * height];
+    result
+        .par_chunks_mut(width)
+        .enumerate()
+        .for_each(|(y, out)| {
+            let (mut column, mut row) = (Taps::default(), Taps::default());
+            for (x, pixel) in out.iter_mut().enumerate() {
+                let [sx, sy] = to_source.apply([x as f64 + 0.5, y as f64 + 0.5]);
+                column.place(sx, stretch, source.width, kernel);
+                row.place(sy, stretch, source_height, kernel);
+                *pixel = row.mean(|y| {
+                    let line = &source.pixels[y * source.width..][..source.width];
+                    column.mean(|x| line[x].map(Into::into))
+                });
+            }
+        });
+    result
 }
 
 fn resample_separably<T, const C: usize>(
@@ -120,24 +131,25 @@ where
 }
 
 /// The source indices that one result coordinate averages, and their weights (sum 1).
+#[derive(Default)]
 struct Taps {
     indices: Vec<usize>,
     weights: Vec<f32>,
 }
 
 impl Taps {
-    fn new(centre: f64, stretch: f64, length: usize, kernel: Kernel) -> Self {
+    fn place(&mut self, centre: f64, stretch: f64, length: usize, kernel: Kernel) {
         let reach = kernel.radius() * stretch;
         let first = (centre - reach - 0.5).ceil() as i64;
         let last = (centre + reach - 0.5).floor() as i64;
-        let raw: Vec<f64> = (first..=last)
-            .map(|i| kernel.weight((i as f64 + 0.5 - centre) / stretch))
-            .collect();
-        let sum: f64 = raw.iter().sum();
-        Self {
-            indices: (first..=last).map(|i| mirror(i, length)).collect(),
-            weights: raw.iter().map(|weight| (weight / sum) as f32).collect(),
-        }
+        let weight = |i: i64| kernel.weight((i as f64 + 0.5 - centre) / stretch);
+        let sum: f64 = (first..=last).map(weight).sum();
+        self.indices.clear();
+        self.indices
+            .extend((first..=last).map(|i| mirror(i, length)));
+        self.weights.clear();
+        self.weights
+            .extend((first..=last).map(|i| (weight(i) / sum) as f32));
     }
 
     #[inline]

@@ -6,6 +6,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, module, ops::AttentionModuleOptions};
 
 use super::linear::Linear;
+use crate::kernels::tensor as kernels;
 
 /// Which keys a query may look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,10 @@ pub fn attend(
     heads: usize,
     reach: Reach,
 ) -> Tensor<3> {
+    let causal = reach == Reach::Causal;
+    if let Some(output) = kernels::attend([&query, &key, &value], heads, causal) {
+        return output;
+    }
     let [batch, queries, width] = query.dims();
     let split = |tokens: Tensor<3>| {
         let [_, length, _] = tokens.dims();
@@ -36,7 +41,7 @@ pub fn attend(
             .swap_dims(1, 2)
     };
     let options = AttentionModuleOptions {
-        is_causal: reach == Reach::Causal,
+        is_causal: causal,
         ..Default::default()
     };
     module::attention(split(query), split(key), split(value), None, None, options)
@@ -89,15 +94,40 @@ impl AttentionConfig {
     }
 }
 
+/// Keys and values of one attention layer.
+#[derive(Clone, Debug)]
+pub struct KeyValue {
+    /// `[b, m, heads·d]`
+    pub key: Tensor<3>,
+    /// `[b, m, heads·d]`
+    pub value: Tensor<3>,
+}
+
 impl Attention {
+    /// What there is to find in `context`; for a context that stays, once is enough.
+    ///
     /// # Shapes
-    /// - `tokens`: `[b, n, query_width]`; `context`: `[b, m, context_width]`
-    /// - returns `[b, n, query_width]`
-    pub fn forward(&self, tokens: Tensor<3>, context: Tensor<3>) -> Tensor<3> {
-        let query = self.to_q.forward(tokens);
+    /// - `context`: `[b, m, context_width]`
+    pub fn key_value(&self, context: Tensor<3>) -> KeyValue {
         let key = self.to_k.forward(context.clone());
-        let value = self.to_v.forward(context);
-        self.to_out
-            .forward(attend(query, key, value, self.heads, Reach::Full))
+        KeyValue {
+            key,
+            value: self.to_v.forward(context),
+        }
+    }
+
+    /// What `tokens` find, added to `residual`.
+    ///
+    /// # Shapes
+    /// - `tokens`, `residual` and result: `[b, n, query_width]`
+    pub fn forward_added(
+        &self,
+        tokens: Tensor<3>,
+        context: KeyValue,
+        residual: Tensor<3>,
+    ) -> Tensor<3> {
+        let query = self.to_q.forward(tokens);
+        let found = attend(query, context.key, context.value, self.heads, Reach::Full);
+        self.to_out.forward_added(found, residual)
     }
 }

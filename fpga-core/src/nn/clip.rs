@@ -8,9 +8,9 @@
 //! published checkpoints.
 
 use burn::module::Module;
-use burn::tensor::activation::{gelu, sigmoid};
 use burn::tensor::{Device, Tensor};
 
+use super::activation::{gelu, quick_gelu};
 use super::attention::{Reach, attend};
 use super::fields::Fields;
 use super::linear::Linear;
@@ -167,36 +167,38 @@ impl ClipLayer {
     /// # Shapes
     /// - `tokens` and result: `[b, n, width]`
     pub fn forward(&self, tokens: Tensor<3>) -> Tensor<3> {
-        let mixed = self
-            .self_attn
-            .forward(self.layer_norm1.forward(tokens.clone()));
-        let tokens = tokens + mixed;
-        let changed = self.mlp.forward(self.layer_norm2.forward(tokens.clone()));
-        tokens + changed
+        let normed = self.layer_norm1.forward(tokens.clone());
+        let tokens = self.self_attn.forward_added(normed, tokens);
+        let normed = self.layer_norm2.forward(tokens.clone());
+        self.mlp.forward_added(normed, tokens)
     }
 }
 
 impl ClipAttention {
+    /// What the tokens find in each other, added to `residual`.
+    ///
     /// # Shapes
-    /// - `tokens` and result: `[b, n, width]`
-    pub fn forward(&self, tokens: Tensor<3>) -> Tensor<3> {
+    /// - `tokens`, `residual` and result: `[b, n, width]`
+    pub fn forward_added(&self, tokens: Tensor<3>, residual: Tensor<3>) -> Tensor<3> {
         let query = self.q_proj.forward(tokens.clone());
         let key = self.k_proj.forward(tokens.clone());
         let value = self.v_proj.forward(tokens);
-        self.out_proj
-            .forward(attend(query, key, value, self.heads, self.reach))
+        let found = attend(query, key, value, self.heads, self.reach);
+        self.out_proj.forward_added(found, residual)
     }
 }
 
 impl ClipFeedForward {
+    /// The layer's result added to `residual`.
+    ///
     /// # Shapes
-    /// - `tokens` and result: `[b, n, width]`
-    pub fn forward(&self, tokens: Tensor<3>) -> Tensor<3> {
+    /// - `tokens`, `residual` and result: `[b, n, width]`
+    pub fn forward_added(&self, tokens: Tensor<3>, residual: Tensor<3>) -> Tensor<3> {
         let inner = self.fc1.forward(tokens);
         let inner = match self.activation {
             ClipActivation::Gelu => gelu(inner),
-            ClipActivation::QuickGelu => inner.clone() * sigmoid(inner * 1.702),
+            ClipActivation::QuickGelu => quick_gelu(inner),
         };
-        self.fc2.forward(inner)
+        self.fc2.forward_added(inner, residual)
     }
 }

@@ -34,7 +34,7 @@ impl Embedding {
     /// # Shapes
     /// - returns `[1, length, width]`; `length` is at most the number of rows
     pub fn first(&self, length: usize) -> Tensor<3> {
-        let rows = self.weight.val().slice([0..length]);
+        let rows = self.weight.val().narrow(0, 0, length);
         rows.cast(DType::F32).unsqueeze()
     }
 }

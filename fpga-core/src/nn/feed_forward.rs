@@ -4,6 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, activation::gelu};
 
 use super::linear::Linear;
+use crate::kernels::tensor as kernels;
 
 /// `W₂ (value ⊙ gelu(gate))` with `[value, gate] = W₁ x + b₁`, four times as wide inside.
 #[derive(Module, Debug)]
@@ -23,15 +24,16 @@ impl GegluFeedForward {
         }
     }
 
+    /// The layer's result added to `residual`.
+    ///
     /// # Shapes
-    /// - `tokens` and result: `[b, n, width]`
-    pub fn forward(&self, tokens: Tensor<3>) -> Tensor<3> {
-        let [value, gate] = self
-            .proj
-            .forward(tokens)
-            .chunk(2, 2)
-            .try_into()
-            .expect("8·width halves evenly");
-        self.out.forward(value * gelu(gate))
+    /// - `tokens`, `residual` and result: `[b, n, width]`
+    pub fn forward_added(&self, tokens: Tensor<3>, residual: Tensor<3>) -> Tensor<3> {
+        let both = self.proj.forward(tokens);
+        let gated = kernels::gated_gelu(&both).unwrap_or_else(|| {
+            let [value, gate] = both.chunk(2, 2).try_into().expect("8·width halves evenly");
+            value * gelu(gate)
+        });
+        self.out.forward_added(gated, residual)
     }
 }

@@ -3,7 +3,8 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, module};
 
-use super::param::{weight_as, zeros};
+use super::param::{cast_to, zeros};
+use crate::kernels::tensor::{self as kernels, LinearParts};
 
 /// `y = x Wᵀ + b` with `W` stored as PyTorch does, `[out, in]`.
 #[derive(Module, Debug)]
@@ -36,8 +37,36 @@ impl Linear {
     /// - `input`: `[…, in]`
     /// - returns `[…, out]`
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
+        self.apply(input, None)
+    }
+
+    /// The layer's result added to `residual`, in one pass where the device can.
+    ///
+    /// # Shapes
+    /// - `input`: `[…, in]`; `residual` and result: `[…, out]`
+    pub fn forward_added<const D: usize>(
+        &self,
+        input: Tensor<D>,
+        residual: Tensor<D>,
+    ) -> Tensor<D> {
+        self.apply(input, Some(residual))
+    }
+
+    fn apply<const D: usize>(&self, input: Tensor<D>, residual: Option<Tensor<D>>) -> Tensor<D> {
+        let (weight, bias) = (self.weight.val(), self.bias.as_ref().map(Param::val));
+        let parts = LinearParts {
+            weight: &weight,
+            bias: bias.as_ref(),
+        };
+        if let Some(output) = kernels::multiply(&input, parts, residual.as_ref()) {
+            return output;
+        }
         let dtype = input.dtype();
-        let bias = self.bias.as_ref().map(|bias| weight_as(bias, dtype));
-        module::linear(input, weight_as(&self.weight, dtype).transpose(), bias)
+        let bias = bias.map(|bias| cast_to(bias, dtype));
+        let output = module::linear(input, cast_to(weight, dtype).transpose(), bias);
+        match residual {
+            Some(residual) => residual + output,
+            None => output,
+        }
     }
 }

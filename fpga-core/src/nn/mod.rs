@@ -3,6 +3,7 @@
 //! Field names are the checkpoint's. Feature maps are `[b, c, h, w]`, tokens `[b, n, width]`.
 //! Weights may be stored as f16 or bf16; layers compute in the type of their input.
 
+mod activation;
 mod attention;
 mod clip;
 mod conv;
@@ -11,24 +12,27 @@ mod feed_forward;
 mod fields;
 mod init;
 mod linear;
+mod map;
 mod norm;
 mod param;
 mod resample;
 mod resnet;
 mod timestep;
 
-pub use attention::{Attention, AttentionConfig, Reach, attend};
+pub use activation::{gelu, quick_gelu, silu};
+pub use attention::{Attention, AttentionConfig, KeyValue, Reach, attend};
 pub use clip::{
     ClipActivation, ClipAttention, ClipEncoder, ClipEncoderConfig, ClipFeedForward, ClipLayer,
 };
-pub use conv::{Conv2d, Window};
+pub use conv::{Added, Conv2d, Window};
 pub use embedding::Embedding;
 pub use feed_forward::GegluFeedForward;
 pub(crate) use fields::{DEPTHS, Fields, WIDTHS};
 pub use init::randomize;
 pub use linear::Linear;
+pub use map::{add, join_channels, to_map, to_tokens};
 pub use norm::{GroupNorm, LayerNorm};
-pub(crate) use param::{weight_as, zeros};
+pub(crate) use param::{cast_to, zeros};
 pub use resample::{Downsample, Upsample};
 pub use resnet::{ResnetBlock, ResnetConfig};
 pub use timestep::{SinusoidalEmbedding, TimestepEmbedding};

@@ -3,7 +3,9 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, activation::silu, module};
 
-use super::param::{ones, weight_as, zeros};
+use super::param::{cast_to, ones, zeros};
+use crate::kernels::Activation;
+use crate::kernels::tensor::{self as kernels, NormParts};
 
 /// Normalises groups of channels over the picture (Wu & He 2018, eq. 1).
 #[derive(Module, Debug)]
@@ -32,15 +34,9 @@ impl GroupNorm {
     /// # Shapes
     /// - `input` and result: `[b, channels, h, w]`
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let [batch, channels, height, width] = input.dims();
-        let dtype = input.dtype();
-        let grouped = input.reshape([batch, self.groups, channels / self.groups * height * width]);
-        let centered = grouped.clone() - grouped.mean_dim(2);
-        let variance = centered.clone().square().mean_dim(2);
-        let normalised = centered / (variance + self.epsilon).sqrt();
-        let scale = weight_as(&self.weight, dtype).reshape([1, channels, 1, 1]);
-        let shift = weight_as(&self.bias, dtype).reshape([1, channels, 1, 1]);
-        normalised.reshape([batch, channels, height, width]) * scale + shift
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        self.fused(&input, [&weight, &bias], None)
+            .unwrap_or_else(|| self.normalise(input, [weight, bias]))
     }
 
     /// Norm followed by SiLU, the pair that opens every convolution of these models.
@@ -48,7 +44,35 @@ impl GroupNorm {
     /// # Shapes
     /// - `input` and result: `[b, channels, h, w]`
     pub fn forward_silu(&self, input: Tensor<4>) -> Tensor<4> {
-        silu(self.forward(input))
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        self.fused(&input, [&weight, &bias], Some(Activation::Silu))
+            .unwrap_or_else(|| silu(self.normalise(input, [weight, bias])))
+    }
+
+    fn fused(
+        &self,
+        input: &Tensor<4>,
+        [weight, bias]: [&Tensor<1>; 2],
+        activation: Option<Activation>,
+    ) -> Option<Tensor<4>> {
+        let parts = NormParts {
+            weight,
+            bias,
+            epsilon: self.epsilon,
+        };
+        kernels::group_norm(input, parts, self.groups, activation)
+    }
+
+    fn normalise(&self, input: Tensor<4>, scale_and_shift: [Tensor<1>; 2]) -> Tensor<4> {
+        let [batch, channels, height, width] = input.dims();
+        let dtype = input.dtype();
+        let grouped = input.reshape([batch, self.groups, channels / self.groups * height * width]);
+        let centered = grouped.clone() - grouped.mean_dim(2);
+        let variance = centered.clone().square().mean_dim(2);
+        let normalised = centered / (variance + self.epsilon).sqrt();
+        let [scale, shift] =
+            scale_and_shift.map(|values| cast_to(values, dtype).reshape([1, channels, 1, 1]));
+        normalised.reshape([batch, channels, height, width]) * scale + shift
     }
 }
 
@@ -76,8 +100,15 @@ impl LayerNorm {
     /// # Shapes
     /// - `input` and result: `[…, width]`
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        let dtype = input.dtype();
-        let shift = Some(weight_as(&self.bias, dtype));
-        module::layer_norm(input, weight_as(&self.weight, dtype), shift, self.epsilon)
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        let parts = NormParts {
+            weight: &weight,
+            bias: &bias,
+            epsilon: self.epsilon,
+        };
+        kernels::layer_norm(&input, parts).unwrap_or_else(|| {
+            let [weight, bias] = [weight, bias].map(|values| cast_to(values, input.dtype()));
+            module::layer_norm(input, weight, Some(bias), self.epsilon)
+        })
     }
 }

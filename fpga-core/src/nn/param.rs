@@ -1,7 +1,8 @@
 //! Parameters whose storage type may differ from the type that is computed in.
 //!
 //! Weights can be kept as f16 or bf16 to halve their memory while activations stay f32. Layers
-//! therefore read a parameter through [`weight_as`], never through `val()` alone. A fresh
+//! therefore hand `val()` as it is only to kernels that read any type, and to everything else
+//! through [`cast_to`]. A fresh
 //! parameter costs no memory: its value is made on first use, so a model can be built, and filled
 //! from a checkpoint, without ever holding two copies.
 
@@ -29,9 +30,8 @@ fn fresh<const D: usize>(
     Param::uninitialized(ParamId::new(), init, device.clone(), true, shape.into())
 }
 
-/// The parameter's effective value in the type that the layer computes in.
-pub(crate) fn weight_as<const D: usize>(param: &Param<Tensor<D>>, dtype: DType) -> Tensor<D> {
-    let weight = param.val();
+/// A parameter's value in the type that the layer computes in.
+pub(crate) fn cast_to<const D: usize>(weight: Tensor<D>, dtype: DType) -> Tensor<D> {
     if weight.dtype() == dtype {
         weight
     } else {

@@ -1,8 +1,7 @@
 //! Halving and doubling of feature maps.
 
 use burn::module::Module;
-use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
-use burn::tensor::{Device, Tensor, module::interpolate};
+use burn::tensor::{Device, Tensor};
 
 use super::conv::{Conv2d, Window};
 
@@ -11,9 +10,6 @@ use super::conv::{Conv2d, Window};
 pub struct Downsample {
     /// 3×3, stride 2.
     pub conv: Conv2d,
-    /// Whether zeros go only below and to the right (the VAE) instead of all round (the UNet).
-    #[module(skip)]
-    pad_end_only: bool,
 }
 
 impl Downsample {
@@ -21,19 +17,17 @@ impl Downsample {
     pub fn new(channels: usize, device: &Device) -> Self {
         Self {
             conv: Conv2d::new(channels, channels, Window::HALVE, device),
-            pad_end_only: false,
         }
     }
 
     /// The VAE encoder's: one pixel of zeros below and to the right.
     pub fn padded_at_end(channels: usize, device: &Device) -> Self {
         let window = Window {
-            padding: 0,
+            padding: [0, 1],
             ..Window::HALVE
         };
         Self {
             conv: Conv2d::new(channels, channels, window, device),
-            pad_end_only: true,
         }
     }
 
@@ -41,10 +35,7 @@ impl Downsample {
     /// - `input`: `[b, c, h, w]`
     /// - returns `[b, c, ⌈h/2⌉, ⌈w/2⌉]` (rounded down in the VAE)
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        match self.pad_end_only {
-            true => self.conv.forward(input.pad((0, 1, 0, 1), 0.0)),
-            false => self.conv.forward(input),
-        }
+        self.conv.forward(input)
     }
 }
 
@@ -79,7 +70,6 @@ impl Upsample {
     /// - `input`: `[b, c, h, w]`
     /// - returns `[b, c, size₀, size₁]`
     pub fn forward_to(&self, input: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
-        let options = InterpolateOptions::new(InterpolateMode::Nearest).with_output_size(size);
-        self.conv.forward(interpolate(input, options))
+        self.conv.forward_enlarged(input, size)
     }
 }

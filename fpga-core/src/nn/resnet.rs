@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use super::conv::{Conv2d, Window};
+use super::conv::{Added, Conv2d, Window};
 use super::linear::Linear;
 use super::norm::GroupNorm;
 
@@ -68,14 +68,28 @@ impl ResnetBlock {
     /// - `time`: `[b, time_width]`, already through SiLU; `None` in the VAE
     /// - returns `[b, outputs, h, w]`
     pub fn forward(&self, input: Tensor<4>, time: Option<&Tensor<2>>) -> Tensor<4> {
-        let mut hidden = self.conv1.forward(self.norm1.forward_silu(input.clone()));
-        if let (Some(project), Some(time)) = (&self.time_emb_proj, time) {
-            hidden = hidden + project.forward(time.clone()).unsqueeze_dims(&[2, 3]);
-        }
-        let hidden = self.conv2.forward(self.norm2.forward_silu(hidden));
-        match &self.conv_shortcut {
-            Some(shortcut) => shortcut.forward(input) + hidden,
-            None => input + hidden,
-        }
+        let project = self.time_emb_proj.as_ref().zip(time);
+        let shift = project.map(|(project, time)| project.forward(time.clone()));
+        let hidden = self.norm1.forward_silu(input.clone());
+        let hidden = self.conv1.forward_added(
+            hidden,
+            Added {
+                shift,
+                residual: None,
+            },
+        );
+
+        let residual = match &self.conv_shortcut {
+            Some(shortcut) => shortcut.forward(input),
+            None => input,
+        };
+        let hidden = self.norm2.forward_silu(hidden);
+        self.conv2.forward_added(
+            hidden,
+            Added {
+                shift: None,
+                residual: Some(residual),
+            },
+        )
     }
 }

@@ -1,8 +1,9 @@
 //! From a number, such as the timestep, to a vector that layers can use.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, activation::silu};
+use burn::tensor::{Device, Tensor};
 
+use super::activation::silu;
 use super::linear::Linear;
 
 /// Sines and cosines of falling frequency (Vaswani et al. 2017, section 3.5).

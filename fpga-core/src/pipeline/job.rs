@@ -143,8 +143,11 @@ impl fmt::Debug for Progress<'_> {
 #[derive(Default)]
 pub struct Monitor<'a> {
     cancel: CancelToken,
-    on_progress: Option<Box<dyn FnMut(&Progress<'_>) + 'a>>,
+    on_progress: Option<OnProgress<'a>>,
 }
+
+/// Called after every step, on the thread that runs the job.
+type OnProgress<'a> = Box<dyn FnMut(&Progress<'_>) + 'a>;
 
 impl<'a> Monitor<'a> {
     /// Nobody watches, nobody cancels.

@@ -104,3 +104,64 @@ fn read_pooling(fields: Fields<'_>) -> Result<Pooling> {
         id => Pooling::FirstOf(id as i64),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn absent_keys_take_the_published_defaults() {
+        let config = ClipTextConfig::from_json(&json!({ "projection_dim": 9 })).unwrap();
+        assert_eq!((config.vocabulary, config.positions), (49_408, 77));
+        assert_eq!(config.pooling, Pooling::FirstOf(49_407));
+        // the width alone does not make a projection
+        assert_eq!(config.projection_width, None);
+    }
+
+    #[test]
+    fn the_text_half_of_a_whole_model_projects() {
+        let whole = json!({
+            "architectures": ["CLIPModel"],
+            "projection_dim": 24,
+            "text_config": { "hidden_size": 32, "num_attention_heads": 4, "eos_token_id": 2 },
+            "vision_config": { "hidden_size": 48 },
+        });
+        let config = ClipTextConfig::from_json(&whole).unwrap();
+        assert_eq!(config.encoder.width, 32);
+        assert_eq!(config.projection_width, Some(24));
+        assert_eq!(config.pooling, Pooling::HighestId);
+    }
+
+    #[test]
+    fn what_is_not_built_or_not_possible_is_refused_by_name() {
+        for (key, value) in [
+            ("hidden_size", json!(0)),
+            ("hidden_size", json!(u64::MAX)),
+            ("num_attention_heads", json!(7)),
+            ("num_hidden_layers", json!(1_000_000_000)),
+            ("vocab_size", json!(1u64 << 40)),
+            ("max_position_embeddings", json!(2)),
+            ("layer_norm_eps", json!(0)),
+            ("hidden_act", json!("gelu_new")),
+            ("eos_token_id", json!([1, 2])),
+            ("text_config", json!(3)),
+        ] {
+            let mut config = json!({});
+            config[key] = value;
+            let error = ClipTextConfig::from_json(&config).unwrap_err().to_string();
+            assert!(error.contains(key), "{error}");
+        }
+        assert!(ClipTextConfig::from_json(&json!([])).is_err());
+    }
+
+    #[test]
+    fn ids_outside_the_tables_are_refused() {
+        let config = ClipTextConfig::from_json(&json!({ "vocab_size": 10 })).unwrap();
+        assert!(config.check_ids(&[0, 9]).is_ok());
+        for ids in [&[0, 10][..], &[-1], &[], &[0; 78]] {
+            assert!(config.check_ids(ids).is_err(), "{ids:?}");
+        }
+    }
+}

@@ -11,10 +11,10 @@ use tokenizers::normalizers::{Lowercase, NFC, NormalizerWrapper, Replace, Sequen
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::sequence::Sequence as PreSequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::{PreTokenizerWrapper, SplitDelimiterBehavior, Tokenizer};
+use tokenizers::{AddedToken, PreTokenizerWrapper, SplitDelimiterBehavior, Tokenizer};
 
 use super::prompt::WeightedSpan;
-use super::vocabulary::{AddedToken, Vocabulary};
+use super::vocabulary::{Vocabulary, plain_token};
 use super::windows::{LongPrompt, TokenWindows, WindowFrame};
 use crate::error::{Context, Error, Result};
 
@@ -65,12 +65,10 @@ impl ClipTokenizer {
     /// # Errors
     /// An empty token.
     pub fn add_tokens(&mut self, tokens: &[&str]) -> Result<Vec<i64>> {
-        let added = tokens.iter().map(|token| AddedToken::plain(token));
-        self.tokenizer
-            .add_tokens(added.map(|token| token.to_library()))
-            .map_err(|error| {
-                Error::invalid("added tokens", "cannot be added").with_source(error)
-            })?;
+        let added = tokens.iter().map(|token| plain_token(token));
+        self.tokenizer.add_tokens(added).map_err(|error| {
+            Error::invalid("added tokens", "cannot be added").with_source(error)
+        })?;
         tokens
             .iter()
             .map(|token| {
@@ -122,7 +120,7 @@ impl ClipTokenizer {
         } = vocabulary;
         let special = |name: &str, default: &str| {
             let token = named.get(name).cloned();
-            token.unwrap_or_else(|| AddedToken::plain(default))
+            token.unwrap_or_else(|| plain_token(default))
         };
         let start = special("bos_token", START);
         let end = special("eos_token", END);
@@ -137,7 +135,7 @@ impl ClipTokenizer {
         let mut tokenizer = Tokenizer::new(model);
         tokenizer.with_normalizer(Some(normalizer()?))?;
         tokenizer.with_pre_tokenizer(Some(splitter()?));
-        tokenizer.add_tokens(added.values().map(AddedToken::to_library))?;
+        tokenizer.add_tokens(added.values().cloned())?;
         for (id, token) in &added {
             let found = tokenizer.token_to_id(&token.content);
             if found != Some(*id) {
@@ -149,7 +147,7 @@ impl ClipTokenizer {
             let id = tokenizer.token_to_id(&token.content);
             let id = id.ok_or_else(|| format!("no token {:?}", token.content))?;
             if !added.contains_key(&id) {
-                tokenizer.add_tokens([token.to_library()])?;
+                tokenizer.add_tokens([token.clone()])?;
             }
             Ok(id.into())
         };
@@ -161,16 +159,6 @@ impl ClipTokenizer {
             length: window,
         };
         Ok(Self { tokenizer, frame })
-    }
-}
-
-impl AddedToken {
-    fn to_library(&self) -> tokenizers::AddedToken {
-        tokenizers::AddedToken::from(self.content.as_str(), true)
-            .normalized(self.normalised)
-            .lstrip(self.strips_left)
-            .rstrip(self.strips_right)
-            .single_word(self.single_word)
     }
 }
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use serde_json::Value;
+use tokenizers::AddedToken;
 
 use crate::error::{Error, Result};
 
@@ -23,20 +24,6 @@ pub(super) struct Vocabulary {
     pub(super) named: HashMap<&'static str, AddedToken>,
     /// Tokens that the model takes at once, the two ends included.
     pub(super) window: usize,
-}
-
-/// A token that is found in the text as a whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct AddedToken {
-    pub(super) content: String,
-    /// Looked for in the normalised instead of the raw text.
-    pub(super) normalised: bool,
-    /// Swallows white space before it.
-    pub(super) strips_left: bool,
-    /// Swallows white space behind it.
-    pub(super) strips_right: bool,
-    /// Matches whole words only.
-    pub(super) single_word: bool,
 }
 
 /// Ids above this are no vocabulary.
@@ -58,7 +45,7 @@ impl Vocabulary {
         for name in NAMES {
             let found = [&config, &special]
                 .into_iter()
-                .find_map(|file| AddedToken::read(&file[name]));
+                .find_map(|file| read_token(&file[name]));
             vocabulary.named.extend(found.map(|token| (name, token)));
         }
         vocabulary.read_added(folder, &config)?;
@@ -150,7 +137,7 @@ impl Vocabulary {
     }
 
     fn add(&mut self, path: &Path, id: &Value, token: &Value) -> Result<()> {
-        match (read_id(id), AddedToken::read(token)) {
+        match (read_id(id), read_token(token)) {
             (Some(id), Some(token)) => {
                 self.added.insert(id, token);
                 Ok(())
@@ -163,30 +150,22 @@ impl Vocabulary {
     }
 }
 
-impl AddedToken {
-    /// A token without options, looked for in the raw text.
-    pub(super) fn plain(content: &str) -> Self {
-        Self {
-            content: content.to_owned(),
-            normalised: false,
-            strips_left: false,
-            strips_right: false,
-            single_word: false,
-        }
-    }
+/// A token without options, found in the raw text as a whole.
+pub(super) fn plain_token(content: &str) -> AddedToken {
+    AddedToken::from(content, true).normalized(false)
+}
 
-    /// From a string, or an object with `content` and options.
-    fn read(value: &Value) -> Option<Self> {
-        let content = value.as_str().or_else(|| value["content"].as_str())?;
-        let flag = |key: &str| value[key].as_bool().unwrap_or(false);
-        (!content.is_empty()).then(|| Self {
-            normalised: flag("normalized"),
-            strips_left: flag("lstrip"),
-            strips_right: flag("rstrip"),
-            single_word: flag("single_word"),
-            ..Self::plain(content)
-        })
-    }
+/// From a string, or an object with `content` and options.
+fn read_token(value: &Value) -> Option<AddedToken> {
+    let content = value.as_str().or_else(|| value["content"].as_str())?;
+    let flag = |key: &str| value[key].as_bool().unwrap_or(false);
+    (!content.is_empty()).then(|| {
+        plain_token(content)
+            .normalized(flag("normalized"))
+            .lstrip(flag("lstrip"))
+            .rstrip(flag("rstrip"))
+            .single_word(flag("single_word"))
+    })
 }
 
 fn read_ids(path: &Path, table: &Value) -> Result<HashMap<String, u32>> {

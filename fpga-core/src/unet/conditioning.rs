@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 
 use crate::error::{Error, Result};
+use crate::nn::add;
 
 /// Everything that the UNet is told besides latents and timestep.
 #[derive(Clone, Debug)]
@@ -120,11 +121,11 @@ impl ControlResiduals {
             .down
             .into_iter()
             .zip(other.down)
-            .map(|(a, b)| a + b)
+            .map(|(a, b)| add(a, b))
             .collect();
         Ok(Self {
             down,
-            mid: self.mid + other.mid,
+            mid: add(self.mid, other.mid),
         })
     }
 

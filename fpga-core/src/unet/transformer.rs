@@ -4,8 +4,11 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use super::config::TransformerConfig;
-use crate::nn::{Attention, AttentionConfig, Conv2d, GegluFeedForward, GroupNorm, LayerNorm};
-use crate::nn::{Linear, Window};
+use super::prepared::Guide;
+use crate::nn::{
+    Added, Attention, AttentionConfig, Conv2d, GegluFeedForward, GroupNorm, KeyValue, LayerNorm,
+};
+use crate::nn::{Linear, Window, to_map, to_tokens};
 
 /// Self-attention, attention to the text, feed-forward; each added to its input.
 #[derive(Module, Debug)]
@@ -42,14 +45,15 @@ impl TransformerBlock {
     }
 
     /// # Shapes
-    /// - `tokens` and result: `[b, h·w, width]`; `context`: `[b, n, context_width]`
-    pub fn forward(&self, tokens: Tensor<3>, context: &Tensor<3>) -> Tensor<3> {
+    /// - `tokens` and result: `[b, h·w, width]`
+    pub(super) fn forward(&self, tokens: Tensor<3>, guide: &mut Guide<'_>) -> Tensor<3> {
         let normed = self.norm1.forward(tokens.clone());
-        let tokens = tokens + self.attn1.forward(normed.clone(), normed);
+        let pixels = self.attn1.key_value(normed.clone());
+        let tokens = self.attn1.forward_added(normed, pixels, tokens);
         let normed = self.norm2.forward(tokens.clone());
-        let tokens = tokens + self.attn2.forward(normed, context.clone());
+        let tokens = self.attn2.forward_added(normed, guide.next_text(), tokens);
         let normed = self.norm3.forward(tokens.clone());
-        tokens + self.ff.forward(normed)
+        self.ff.forward_added(normed, tokens)
     }
 }
 
@@ -68,10 +72,27 @@ impl Projection {
         }
     }
 
-    fn forward(&self, tokens: Tensor<3>, [height, width]: [usize; 2]) -> Tensor<3> {
+    /// Into the transformer.
+    fn enter(&self, map: Tensor<4>) -> Tensor<3> {
         match self {
-            Self::Linear(linear) => linear.forward(tokens),
-            Self::Conv(conv) => to_tokens(conv.forward(to_map(tokens, [height, width]))),
+            Self::Linear(linear) => linear.forward(to_tokens(map)),
+            Self::Conv(conv) => to_tokens(conv.forward(map)),
+        }
+    }
+
+    /// Out of the transformer, added to `residual`.
+    fn leave_onto(&self, tokens: Tensor<3>, residual: Tensor<4>) -> Tensor<4> {
+        let [_, _, height, width] = residual.dims();
+        let grid = [height, width];
+        match self {
+            Self::Linear(linear) => to_map(linear.forward_added(tokens, to_tokens(residual)), grid),
+            Self::Conv(conv) => {
+                let added = Added {
+                    shift: None,
+                    residual: Some(residual),
+                };
+                conv.forward_added(to_map(tokens, grid), added)
+            }
         }
     }
 }
@@ -103,31 +124,23 @@ impl SpatialTransformer {
     }
 
     /// # Shapes
-    /// - `input` and result: `[b, channels, h, w]`; `context`: `[b, n, context_width]`
-    pub fn forward(&self, input: Tensor<4>, context: &Tensor<3>) -> Tensor<4> {
-        let [_, _, height, width] = input.dims();
-        let grid = [height, width];
-
-        let tokens = self
-            .proj_in
-            .forward(to_tokens(self.norm.forward(input.clone())), grid);
+    /// - `input` and result: `[b, channels, h, w]`
+    pub(super) fn forward(&self, input: Tensor<4>, guide: &mut Guide<'_>) -> Tensor<4> {
+        let tokens = self.proj_in.enter(self.norm.forward(input.clone()));
         let tokens = self
             .transformer_blocks
             .iter()
-            .fold(tokens, |tokens, block| block.forward(tokens, context));
-        input + to_map(self.proj_out.forward(tokens, grid), grid)
+            .fold(tokens, |tokens, block| block.forward(tokens, guide));
+        self.proj_out.leave_onto(tokens, input)
     }
-}
 
-/// `[b, c, h, w] → [b, h·w, c]`
-fn to_tokens(map: Tensor<4>) -> Tensor<3> {
-    map.flatten::<3>(2, 3).swap_dims(1, 2)
-}
-
-/// `[b, h·w, c] → [b, c, h, w]`
-fn to_map(tokens: Tensor<3>, [height, width]: [usize; 2]) -> Tensor<4> {
-    let [batch, _, channels] = tokens.dims();
-    tokens
-        .swap_dims(1, 2)
-        .reshape([batch, channels, height, width])
+    /// Keys and values of the text, one per block, in the order of use.
+    ///
+    /// # Shapes
+    /// - `context`: `[b, n, context_width]`
+    pub(super) fn read_text(&self, context: &Tensor<3>) -> impl Iterator<Item = KeyValue> {
+        self.transformer_blocks
+            .iter()
+            .map(|block| block.attn2.key_value(context.clone()))
+    }
 }

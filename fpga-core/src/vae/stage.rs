@@ -8,7 +8,8 @@ use burn::tensor::{Device, Tensor};
 
 use super::config::VaeConfig;
 use crate::nn::{
-    Downsample, GroupNorm, Linear, Reach, ResnetBlock, ResnetConfig, Upsample, attend,
+    Downsample, GroupNorm, Linear, Reach, ResnetBlock, ResnetConfig, Upsample, attend, to_map,
+    to_tokens,
 };
 
 /// Epsilon of all norms of these autoencoders.
@@ -144,21 +145,16 @@ impl SpatialAttention {
     /// # Shapes
     /// - `features` and result: `[b, c, h, w]`
     pub fn forward(&self, features: Tensor<4>) -> Tensor<4> {
-        let [batch, channels, height, width] = features.dims();
-        let normalised = self.group_norm.forward(features.clone());
-        let pixels = normalised
-            .reshape([batch, channels, height * width])
-            .swap_dims(1, 2);
+        let [_, _, height, width] = features.dims();
+        let pixels = to_tokens(self.group_norm.forward(features.clone()));
         let query = self.to_q.forward(pixels.clone());
         let key = self.to_k.forward(pixels.clone());
         let value = self.to_v.forward(pixels);
-        let mixed = self
-            .to_out
-            .forward(attend(query, key, value, 1, Reach::Full));
-        features
-            + mixed
-                .swap_dims(1, 2)
-                .reshape([batch, channels, height, width])
+        let mixed = attend(query, key, value, 1, Reach::Full);
+        to_map(
+            self.to_out.forward_added(mixed, to_tokens(features)),
+            [height, width],
+        )
     }
 }
 

@@ -80,3 +80,53 @@ impl ClipVisionConfig {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_vision_half_of_a_whole_model_is_read() {
+        let whole = json!({
+            "architectures": ["CLIPModel"],
+            "projection_dim": 24,
+            "vision_config": { "image_size": 30, "patch_size": 7 },
+        });
+        let config = ClipVisionConfig::from_json(&whole).unwrap();
+        assert_eq!((config.grid(), config.encoder.width), (4, 768));
+        assert_eq!(config.projection_width, Some(24));
+        assert!(config.check_pixels([2, 3, 30, 30]).is_ok());
+        for shape in [[0, 3, 30, 30], [2, 1, 30, 30], [2, 3, 30, 31]] {
+            assert!(config.check_pixels(shape).is_err(), "{shape:?}");
+        }
+    }
+
+    #[test]
+    fn a_bare_model_has_no_projection() {
+        let bare = json!({ "architectures": ["CLIPVisionModel"], "projection_dim": 24 });
+        let config = ClipVisionConfig::from_json(&bare).unwrap();
+        assert_eq!(config.projection_width, None);
+    }
+
+    #[test]
+    fn what_is_not_built_or_not_possible_is_refused_by_name() {
+        for (key, value) in [
+            ("image_size", json!(100_000)),
+            ("image_size", json!([224, 224])),
+            ("patch_size", json!(225)),
+            ("patch_size", json!(0)),
+            ("num_attention_heads", json!(5)),
+            ("hidden_act", json!("relu")),
+            ("projection_dim", json!("wide")),
+        ] {
+            let mut config = json!({});
+            config[key] = value;
+            let error = ClipVisionConfig::from_json(&config)
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(key), "{error}");
+        }
+    }
+}

@@ -8,7 +8,9 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
 use super::config::ClipVisionConfig;
-use crate::nn::{ClipEncoder, Conv2d, Embedding, LayerNorm, Linear, Window, weight_as, zeros};
+use crate::nn::{
+    ClipEncoder, Conv2d, Embedding, LayerNorm, Linear, Window, cast_to, to_tokens, zeros,
+};
 
 /// Vision model, with a projection where the checkpoint has one.
 #[derive(Module, Debug)]
@@ -66,7 +68,7 @@ impl ClipVisionConfig {
         let patch = Window {
             kernel: self.patch_size,
             stride: self.patch_size,
-            padding: 0,
+            padding: [0, 0],
         };
         ClipVision {
             vision_model: ClipVisionTower {
@@ -126,10 +128,8 @@ impl VisionEmbeddings {
     pub fn forward(&self, pixels: Tensor<4>) -> Tensor<3> {
         let patches = self.patch_embedding.forward(pixels);
         let [batch, width, rows, columns] = patches.dims();
-        let patches = patches
-            .reshape([batch, width, rows * columns])
-            .swap_dims(1, 2);
-        let class = weight_as(&self.class_embedding, patches.dtype())
+        let patches = to_tokens(patches);
+        let class = cast_to(self.class_embedding.val(), patches.dtype())
             .reshape([1, 1, width])
             .expand([batch, 1, width]);
         let positions = self.position_embedding.first(1 + rows * columns);

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::{FilterType, IntoImageView, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
 
 use crate::error::{Error, Result};
@@ -62,13 +62,24 @@ fn resize_short_side(picture: &RgbImage, side: usize) -> Result<Image<'static>> 
     }
     let scaled = |length: u32| (side as u64 * u64::from(length) / u64::from(short)) as u32;
     let (new_width, new_height) = (scaled(width), scaled(height));
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
-    let mut resized = Image::new(new_width, new_height, PixelType::U8x3);
-    ImageRef::new(width, height, picture.as_raw(), PixelType::U8x3)
+    // rows before columns, as the reference does it: bytes are rounded in between
+    let source = ImageRef::new(width, height, picture.as_raw(), PixelType::U8x3);
+    source
         .map_err(Into::into)
-        .and_then(|source| Ok(Resizer::new().resize(&source, &mut resized, &options)?))
-        .map_err(|error: Box<dyn std::error::Error + Send + Sync>| {
-            Error::invalid("picture", "cannot be resized").with_source(error)
-        })?;
+        .and_then(|source| {
+            let wide = resample(&source, [new_width, height])?;
+            resample(&wide, [new_width, new_height])
+        })
+        .map_err(|error| Error::invalid("picture", "cannot be resized").with_source(error))
+}
+
+fn resample(
+    source: &impl IntoImageView,
+    [width, height]: [u32; 2],
+) -> Result<Image<'static>, Box<dyn std::error::Error + Send + Sync>> {
+    let bicubic = ResizeAlg::Convolution(FilterType::CatmullRom);
+    let mut resized = Image::new(width, height, PixelType::U8x3);
+    let options = ResizeOptions::new().resize_alg(bicubic);
+    Resizer::new().resize(source, &mut resized, &options)?;
     Ok(resized)
 }

@@ -207,7 +207,8 @@ pub(super) fn vae_sizes(weights: &TensorSource, family: Family) -> Result<VaeCon
         Family::Sdxl => 0.13025,
     };
     let norm_groups = 32;
-    let possible = |width: &usize| (1..=1 << 16).contains(width) && width % norm_groups == 0;
+    let possible =
+        |width: &usize| (1..=1 << 16).contains(width) && width.is_multiple_of(norm_groups);
     if !(1..=8).contains(&stages) || !block_out_channels.iter().all(possible) {
         let why = format!("impossible autoencoder widths {block_out_channels:?}");
         return Err(Error::format(weights.origin(), why));

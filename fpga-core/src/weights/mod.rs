@@ -15,6 +15,7 @@ mod load;
 mod model_folder;
 mod module_path;
 mod pickle;
+mod pickle_limits;
 mod safetensors_file;
 mod save;
 mod single_file;

@@ -13,6 +13,7 @@ use std::path::Path;
 use burn_store::pytorch_reader::{DType, PytorchError, PytorchReader, Tensor};
 use safetensors::Dtype;
 
+use super::pickle_limits::{check_archive, check_stream};
 use super::source::{Entry, Place};
 use crate::error::{Error, Result};
 
@@ -66,33 +67,42 @@ pub(super) fn read(path: &Path, tensor: &Tensor) -> Result<Vec<u8>> {
     }
 }
 
-/// The file's length, once its first bytes are those of a container that is read.
+/// The file's length, once it is a container that is read, and a modest one.
 fn check_start(path: &Path) -> Result<u64> {
     let failed = |error| Error::io(path, error);
-    let file = File::open(path).map_err(failed)?;
+    let mut file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_dir() {
         return Err(Error::format(path, "is a folder, not a checkpoint file"));
     }
     let mut start = Vec::new();
-    file.take(4).read_to_end(&mut start).map_err(failed)?;
-    let zip = start == b"PK\x03\x04";
-    let pickle = start.first() == Some(&0x80);
-    match zip || pickle {
-        true => Ok(metadata.len()),
-        false => Err(Error::format(
-            path,
-            "neither a safetensors nor a PyTorch file",
-        )),
-    }
+    file.by_ref()
+        .take(4)
+        .read_to_end(&mut start)
+        .map_err(failed)?;
+    let checked = match start.as_slice() {
+        b"PK\x03\x04" => check_archive(&mut file),
+        [0x80, ..] => check_stream(&mut file),
+        _ => {
+            return Err(Error::format(
+                path,
+                "neither a safetensors nor a PyTorch file",
+            ));
+        }
+    };
+    checked.map_err(|error| explain(path, error.into()))?;
+    Ok(metadata.len())
 }
 
 fn explain(path: &Path, error: PytorchError) -> Error {
-    use std::io::ErrorKind::{InvalidData, UnexpectedEof};
+    use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
     match error {
-        PytorchError::Io(error) if !matches!(error.kind(), InvalidData | UnexpectedEof) => {
+        PytorchError::Io(error)
+            if !matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof) =>
+        {
             Error::io(path, error)
         }
+        PytorchError::Io(error) => Error::format(path, error.to_string()),
         other => Error::format(path, format!("not a sound PyTorch file: {other}")),
     }
 }

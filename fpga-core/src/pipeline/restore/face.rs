@@ -13,7 +13,7 @@ use super::request::{Plan, RestoreRequest, Task};
 use crate::diffusion::Guidance;
 use crate::error::Result;
 use crate::face::{ColourShift, match_colour};
-use crate::pipeline::guided::GuidedDenoiser;
+use crate::pipeline::guided::{Guided, GuidedDenoiser};
 use crate::pipeline::job::{Monitor, Phase, Progress};
 use crate::pipeline::model::StableDiffusion;
 use crate::pipeline::picture::{host_values, mask_to_tensor};
@@ -50,22 +50,20 @@ impl<'a> FaceWay<'a> {
         (plan, task): (&'a Plan, &'a Task),
         [source, target]: [PromptPair; 2],
     ) -> Result<Self> {
-        let neutral = GuidedDenoiser::new(&model.unet, source, Guidance::new(1.0))?;
-        let guided = GuidedDenoiser::new(&model.unet, target, request.guidance)?;
         let size = task.crop.size() as usize;
         model.vae.check_picture([1, 3, size, size])?;
         let channels = model.vae.config().latent_channels;
         let (height, width) = task.latent_mask(model)?.dim();
-        for denoiser in [&neutral, &guided] {
-            denoiser.check([1, channels, height, width])?;
-        }
+        let shape = [1, channels, height, width];
+        let ready =
+            |prompts, guidance| Guided::new(&model.unet, prompts, guidance)?.ready_for(shape);
         Ok(Self {
             model,
             request,
             plan,
             task,
-            neutral,
-            guided,
+            neutral: ready(source, Guidance::new(1.0))?,
+            guided: ready(target, request.guidance)?,
         })
     }
 

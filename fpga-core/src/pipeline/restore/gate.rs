@@ -41,7 +41,7 @@ impl Gate {
             ("min_sharpness_gain", self.min_sharpness_gain),
         ];
         for (what, limit) in limits {
-            if !(limit >= 0.0) {
+            if limit.is_nan() || limit < 0.0 {
                 return Err(Error::invalid(
                     what,
                     format!("needs 0 or more, found {limit}"),
@@ -154,7 +154,6 @@ impl Sharpness {
 }
 
 fn detail(picture: &RgbImage, mask: &FaceMask) -> f64 {
-    let [left, top, ..] = mask.bounds();
     let (right, bottom) = (
         i64::from(picture.width()) - 1,
         i64::from(picture.height()) - 1,
@@ -164,13 +163,9 @@ fn detail(picture: &RgbImage, mask: &FaceMask) -> f64 {
         let [red, green, blue] = pixel.0.map(f64::from);
         0.2126 * red + 0.7152 * green + 0.0722 * blue
     };
-    let inside = mask
-        .weights()
-        .indexed_iter()
-        .filter(|(_, weight)| **weight >= 0.5);
     let (mut sum, mut count) = (0.0, 0usize);
-    for ((y, x), _) in inside {
-        let (x, y) = ((left + x) as i64, (top + y) as i64);
+    for (x, y, _) in mask.covered().filter(|(.., weight)| *weight >= 0.5) {
+        let (x, y) = (i64::from(x), i64::from(y));
         let around = luma(x - 1, y) + luma(x + 1, y) + luma(x, y - 1) + luma(x, y + 1);
         sum += (4.0 * luma(x, y) - around).abs();
         count += 1;
@@ -221,11 +216,7 @@ mod tests {
         let face = FaceBox::new(10.0, 10.0, 30.0, 30.0).unwrap();
         let plan = CropPlan::new([40, 40], &face, None, &CropSettings::default()).unwrap();
         let mask = FaceMask::new(&plan, MaskShape::Box(&face), 0.0).unwrap();
-        let inside = mask
-            .weights()
-            .iter()
-            .filter(|weight| **weight >= 0.5)
-            .count() as f64;
+        let inside = mask.covered().filter(|(.., weight)| *weight >= 0.5).count() as f64;
         let found = Sharpness::measure(&dot(2, 2), &dot(20, 20), &mask);
         assert_eq!(found.before, 0.0);
         assert!((found.after - 80.0 / inside).abs() < 1e-9, "{found:?}");

@@ -79,12 +79,7 @@ impl FaceReport {
             seam_delta_e: None,
             sharpness: None,
             colour: None,
-            covered_pixels: task
-                .mask
-                .weights()
-                .iter()
-                .filter(|weight| **weight > 0.0)
-                .count(),
+            covered_pixels: task.mask.covered().count(),
             changed_pixels: 0,
             seconds: 0.0,
         }

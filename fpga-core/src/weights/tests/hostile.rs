@@ -172,6 +172,58 @@ fn pytorch_files_that_are_none_are_refused() {
 }
 
 #[test]
+fn pickles_cannot_multiply() {
+    // Two megabytes that would become half a gigabyte of objects.
+    let mut many = b"\x80\x02](".to_vec();
+    many.resize(2_000_000, b'N');
+    many.extend(b"e.");
+    let error = refuse("model.pth", &many);
+    assert!(error.to_string().contains("instructions"), "{error}");
+}
+
+#[test]
+fn archives_whose_marks_disagree_are_refused() {
+    let sound = include_bytes!("../../../../tests/fixtures/weights_pickle/zip.bin").to_vec();
+    let end = sound.len();
+    let mark_with = |at: usize, byte: u8| {
+        let mut bytes = sound.clone();
+        bytes[end - at] ^= byte;
+        bytes
+    };
+    // Directory length and offset in the last mark, then in the wide one.
+    for at in [10, 6, 22 + 20 + 16, 22 + 20 + 8] {
+        refuse("model.bin", &mark_with(at, 1));
+    }
+    // The pickle's entry says that it is compressed.
+    let entry = sound
+        .windows(4)
+        .position(|window| window == b"PK\x01\x02")
+        .unwrap();
+    let error = refuse("model.bin", &mark_with(end - entry - 10, 8));
+    assert!(error.to_string().contains("compressed"), "{error}");
+}
+
+#[test]
+fn no_single_wrong_byte_panics() {
+    let sound = include_bytes!("../../../../tests/fixtures/weights_pickle/zip.bin").to_vec();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.bin");
+    for at in (0..sound.len()).step_by(3) {
+        let mut bytes = sound.clone();
+        bytes[at] ^= 0x55;
+        std::fs::write(&path, &bytes).unwrap();
+        let Ok(source) = TensorSource::open(&path) else {
+            continue;
+        };
+        for name in source.names() {
+            // A changed value may pass or fail, but never ends the program.
+            let _ = source.read(name, Storage::F32);
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+}
+
+#[test]
 fn indexes_cannot_reach_outside_their_folder() {
     for shard in [
         "../other.safetensors",

@@ -1,0 +1,567 @@
+//! Scaled dot-product attention `softmax(Q Kᵀ / √d) V` in blocks, without the matrix of weights
+//! (Milakov & Gimelshein 2018; Dao et al. 2022, algorithm 1).
+//!
+//! Letters: `b` batch, `n` queries, `m` keys, `heads`, `d` width of one head. Tokens stay `[b, n, heads·d]`: heads
+//! are read and written in place. Keys and values of every head are packed once; tasks are blocks of
+//! queries of one head, which walk over blocks of keys with a running maximum and sum.
+
+use super::activation::{get, registers, set};
+use super::level::Level;
+use super::math::exp2;
+use super::micro::{Product, Start, multiply};
+use super::pack::{Block, pack_panel};
+use super::parallel::{Shared, for_each, threads};
+use super::scratch::Scratch;
+use super::simd::{Kernel, Simd};
+use super::weights::WeightView;
+
+/// Queries per task.
+const QUERIES: usize = 56;
+/// Keys per block; a multiple of every panel. Their scores stay in the first two cache levels.
+const KEYS: usize = 256;
+
+/// Sizes of an attention, and which keys a query sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attention {
+    /// `b`
+    pub batch: usize,
+    /// `n`
+    pub queries: usize,
+    /// `m`
+    pub keys: usize,
+    /// Number of heads.
+    pub heads: usize,
+    /// `d`, width of one head.
+    pub width: usize,
+    /// Whether query `i` sees only keys `0…i`.
+    pub causal: bool,
+}
+
+impl Attention {
+    /// Attends, overwriting `out`.
+    ///
+    /// # Shapes
+    /// - `query` and `out`: `[b, n, heads·d]`
+    /// - `key` and `value`: `[b, m, heads·d]`
+    ///
+    /// # Panics
+    /// If the lengths do not fit, or there is no key.
+    pub fn run(&self, query: &[f32], key: &[f32], value: &[f32], out: &mut [f32]) {
+        self.run_at(Level::current(), [query, key, value], out);
+    }
+
+    pub(super) fn run_at(&self, level: Level, [query, key, value]: [&[f32]; 3], out: &mut [f32]) {
+        let all = self.heads * self.width;
+        assert_eq!(
+            query.len(),
+            self.batch * self.queries * all,
+            "attention: query length"
+        );
+        assert_eq!(
+            key.len(),
+            self.batch * self.keys * all,
+            "attention: key length"
+        );
+        assert_eq!(value.len(), key.len(), "attention: value length");
+        assert_eq!(out.len(), query.len(), "attention: output length");
+        if out.is_empty() {
+            return;
+        }
+        assert!(self.keys > 0, "attention: there are no keys");
+        let packing = Packing::new(self, level);
+        let heads = self.batch * self.heads;
+        let mut packed = Scratch::take(heads * packing.size());
+        let to = Shared::new(&mut packed);
+        let blocks = self.keys.div_ceil(KEYS);
+        for_each(heads * blocks, |task| {
+            let (head, block) = (task / blocks, task % blocks);
+            level.run(Pack {
+                attention: self,
+                packing,
+                key,
+                value,
+                head,
+                block,
+                to,
+            });
+        });
+        let size = self.block_of_queries();
+        let (blocks, out) = (self.queries.div_ceil(size), Shared::new(out));
+        for_each(heads * blocks, |task| {
+            let (head, block) = (task / blocks, task % blocks);
+            level.run(Attend {
+                attention: self,
+                packing,
+                query,
+                packed: &packed[head * packing.size()..(head + 1) * packing.size()],
+                head,
+                queries: block * size..self.queries.min((block + 1) * size),
+                out,
+            });
+        });
+    }
+
+    /// Queries per task: all threads have work, and a block of packed keys is worth its reading.
+    fn block_of_queries(&self) -> usize {
+        let tasks = (3 * threads()).div_ceil(self.batch * self.heads);
+        let most = if self.width > 128 {
+            2 * QUERIES
+        } else {
+            QUERIES
+        };
+        self.queries.div_ceil(tasks).next_multiple_of(14).min(most)
+    }
+
+    /// Where token `token` of head `head` (of all batches) starts, in a sequence of `length`.
+    #[inline(always)]
+    fn place(&self, head: usize, length: usize, token: usize) -> usize {
+        let (batch, head) = (head / self.heads, head % self.heads);
+        ((batch * length + token) * self.heads + head) * self.width
+    }
+}
+
+/// How keys and values of one head lie in packed memory: panels of keys `[d][panel]`, then groups of
+/// value columns, `[m][group]` each.
+#[derive(Clone, Copy)]
+struct Packing {
+    panel: usize,
+    keys: usize,
+    width: usize,
+    /// Registers per group of value columns.
+    vectors: usize,
+    lanes: usize,
+    groups: usize,
+}
+
+impl Packing {
+    fn new(attention: &Attention, level: Level) -> Self {
+        let lanes = level.panel() / 2;
+        let all = attention.width.div_ceil(lanes);
+        let groups = all.div_ceil(level.run(WidestGroup));
+        Self {
+            panel: level.panel(),
+            keys: attention.keys.next_multiple_of(level.panel()),
+            width: attention.width,
+            vectors: all.div_ceil(groups),
+            lanes,
+            groups,
+        }
+    }
+
+    /// Columns of one group of values.
+    fn columns(&self) -> usize {
+        self.vectors * self.lanes
+    }
+
+    /// Values that one head takes.
+    fn size(&self) -> usize {
+        self.keys * (self.width + self.groups * self.columns())
+    }
+
+    /// Where key panel number `index` starts.
+    fn panel_at(&self, index: usize) -> usize {
+        index * self.panel * self.width
+    }
+
+    /// Where key `key` of value group `group` starts.
+    fn value_at(&self, group: usize, key: usize) -> usize {
+        self.keys * self.width + (group * self.keys + key) * self.columns()
+    }
+}
+
+/// Registers that a group of value columns may take: a tile of several rows must still fit.
+struct WidestGroup;
+
+impl Kernel for WidestGroup {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) -> usize {
+        if S::REGISTERS >= 32 { 5 } else { 3 }
+    }
+}
+
+/// Packs one block of keys and values of one head.
+struct Pack<'a> {
+    attention: &'a Attention,
+    packing: Packing,
+    key: &'a [f32],
+    value: &'a [f32],
+    head: usize,
+    block: usize,
+    to: Shared<'a>,
+}
+
+impl Kernel for Pack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Self {
+            attention,
+            packing,
+            head,
+            ..
+        } = self;
+        let (first, end) = (
+            self.block * KEYS,
+            attention.keys.min((self.block + 1) * KEYS),
+        );
+        let stride = attention.heads * attention.width;
+        let start = head * packing.size();
+        for key in (first..end).step_by(S::PANEL) {
+            let rows = S::PANEL.min(end - key);
+            let block = Block {
+                matrix: WeightView::F32(&self.key[attention.place(head, attention.keys, key)..]),
+                stride,
+                first_row: 0,
+                rows,
+                first_column: 0,
+                columns: attention.width,
+            };
+            let at = start + packing.panel_at(key / S::PANEL);
+            // SAFETY: panels do not overlap, and each block of each head runs once.
+            let to = unsafe { self.to.part(at..at + S::PANEL * attention.width) };
+            pack_panel(simd, block, to);
+        }
+        let columns = packing.columns();
+        for key in first..end {
+            let values =
+                &self.value[attention.place(head, attention.keys, key)..][..attention.width];
+            for (group, values) in values.chunks(columns).enumerate() {
+                let at = start + packing.value_at(group, key);
+                // SAFETY: as above.
+                let to = unsafe { self.to.part(at..at + columns) };
+                to[..values.len()].copy_from_slice(values);
+                to[values.len()..].fill(0.0);
+            }
+        }
+    }
+}
+
+/// A block of queries of one head.
+struct Attend<'a> {
+    attention: &'a Attention,
+    packing: Packing,
+    query: &'a [f32],
+    packed: &'a [f32],
+    head: usize,
+    queries: std::ops::Range<usize>,
+    out: Shared<'a>,
+}
+
+/// What a block of queries has seen so far.
+struct State {
+    /// Queries, scaled by log₂e / √d: `[queries][d]`.
+    queries: Scratch,
+    /// Scores, then weights, of one block of keys: `[queries][KEYS]`.
+    scores: Scratch,
+    /// Sum of weighted values: `[groups][queries][columns]`.
+    sums: Scratch,
+    /// Largest score so far and sum of weights, per query.
+    largest: [f32; 2 * QUERIES],
+    total: [f32; 2 * QUERIES],
+}
+
+impl Kernel for Attend<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let rows = self.queries.len();
+        let mut state = State {
+            queries: self.scaled_queries(simd),
+            scores: Scratch::take(rows * KEYS),
+            sums: Scratch::take(rows * self.packing.groups * self.packing.columns()),
+            largest: [f32::NEG_INFINITY; 2 * QUERIES],
+            total: [0.0; 2 * QUERIES],
+        };
+        let seen = match self.attention.causal {
+            true => self.attention.keys.min(self.queries.end),
+            false => self.attention.keys,
+        };
+        for first in (0..seen).step_by(KEYS) {
+            let count = KEYS.min(seen - first);
+            self.score(simd, &mut state, first, count);
+            self.weigh(simd, &mut state, first, count);
+            match self.packing.vectors {
+                1 => self.collect::<S, 1>(simd, &mut state, first, count),
+                2 => self.collect::<S, 2>(simd, &mut state, first, count),
+                3 => self.collect::<S, 3>(simd, &mut state, first, count),
+                4 => self.collect::<S, 4>(simd, &mut state, first, count),
+                _ => self.collect::<S, 5>(simd, &mut state, first, count),
+            }
+        }
+        self.write(simd, &state);
+    }
+}
+
+impl Attend<'_> {
+    #[inline(always)]
+    fn scaled_queries<S: Simd>(&self, simd: S) -> Scratch {
+        let width = self.attention.width;
+        let scale = std::f64::consts::LOG2_E / (width as f64).sqrt();
+        let scale = simd.splat(scale as f32);
+        let mut scaled = Scratch::take(self.queries.len() * width);
+        for (query, scaled) in self.queries.clone().zip(scaled.chunks_exact_mut(width)) {
+            let place = self
+                .attention
+                .place(self.head, self.attention.queries, query);
+            let query = &self.query[place..place + width];
+            for (start, count) in registers::<S>(width) {
+                let value = simd.mul(get(simd, query, start, count), scale);
+                set(simd, scaled, start, count, value);
+            }
+        }
+        scaled
+    }
+
+    /// `Q Kᵀ` for one block of keys.
+    #[inline(always)]
+    fn score<S: Simd>(&self, simd: S, state: &mut State, first: usize, count: usize) {
+        let width = self.attention.width;
+        for panel in 0..count.div_ceil(S::PANEL) {
+            let at = self.packing.panel_at(first / S::PANEL + panel);
+            let product = Product {
+                rows: self.queries.len(),
+                columns: S::PANEL,
+                k: width,
+                a: state.queries.as_ptr(),
+                a_stride: width,
+                b: self.packed[at..at + width * S::PANEL].as_ptr(),
+                c: state.scores[panel * S::PANEL..].as_mut_ptr(),
+                c_stride: KEYS,
+                start: Start::Zero,
+            };
+            // SAFETY: the scratch buffers hold `rows` rows; KEYS is a multiple of the panel.
+            unsafe { multiply::<S, 2>(simd, product) };
+        }
+    }
+
+    /// Turns scores into weights relative to the largest so far, and rescales what was summed before.
+    #[inline(always)]
+    fn weigh<S: Simd>(&self, simd: S, state: &mut State, first: usize, count: usize) {
+        let columns = self.packing.columns();
+        let rows = self.queries.len();
+        let padded = count.next_multiple_of(S::LANES);
+        for row in 0..rows {
+            let visible = match self.attention.causal {
+                true => (self.queries.start + row + 1)
+                    .saturating_sub(first)
+                    .min(count),
+                false => count,
+            };
+            let scores = &mut state.scores[row * KEYS..row * KEYS + padded];
+            scores[visible..].fill(f32::NEG_INFINITY);
+            let mut tops = [simd.splat(state.largest[row]); 2];
+            for (start, count) in registers::<S>(padded) {
+                let top = &mut tops[start / S::LANES % 2];
+                *top = simd.max(*top, get(simd, scores, start, count));
+            }
+            let top = simd.largest(simd.max(tops[0], tops[1]));
+            let tops = simd.splat(top);
+            let mut sums = [simd.splat(0.0); 2];
+            for (start, count) in registers::<S>(padded) {
+                let weight = exp2(simd, simd.sub(get(simd, scores, start, count), tops));
+                set(simd, scores, start, count, weight);
+                let sum = &mut sums[start / S::LANES % 2];
+                *sum = simd.add(*sum, weight);
+            }
+            let sum = simd.sum(simd.add(sums[0], sums[1]));
+            let shrink = (state.largest[row] - top).exp2();
+            state.largest[row] = top;
+            state.total[row] = state.total[row] * shrink + sum;
+            if first > 0 && shrink != 1.0 {
+                for group in 0..self.packing.groups {
+                    let start = (group * rows + row) * columns;
+                    let sums = &mut state.sums[start..start + columns];
+                    for (start, count) in registers::<S>(columns) {
+                        let sum = simd.mul(get(simd, sums, start, count), simd.splat(shrink));
+                        set(simd, sums, start, count, sum);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds the weighted values of one block of keys.
+    #[inline(always)]
+    fn collect<S: Simd, const N: usize>(
+        &self,
+        simd: S,
+        state: &mut State,
+        first: usize,
+        count: usize,
+    ) {
+        let (rows, columns) = (self.queries.len(), N * S::LANES);
+        for group in 0..self.packing.groups {
+            let at = self.packing.value_at(group, first);
+            let product = Product {
+                rows,
+                columns,
+                k: count,
+                a: state.scores.as_ptr(),
+                a_stride: KEYS,
+                b: self.packed[at..at + count * columns].as_ptr(),
+                c: state.sums[group * rows * columns..(group + 1) * rows * columns].as_mut_ptr(),
+                c_stride: columns,
+                start: if first == 0 { Start::Zero } else { Start::Sum },
+            };
+            // SAFETY: the slices above were measured; `count ≤ KEYS` weights exist per row.
+            unsafe { multiply::<S, N>(simd, product) };
+        }
+    }
+
+    #[inline(always)]
+    fn write<S: Simd>(&self, simd: S, state: &State) {
+        let (rows, columns) = (self.queries.len(), self.packing.columns());
+        let width = self.attention.width;
+        for row in 0..rows {
+            let query = self.queries.start + row;
+            let place = self
+                .attention
+                .place(self.head, self.attention.queries, query);
+            // SAFETY: each query of each head belongs to one task.
+            let out = unsafe { self.out.part(place..place + width) };
+            let scale = simd.splat(1.0 / state.total[row]);
+            for (group, out) in out.chunks_mut(columns).enumerate() {
+                let sums = &state.sums[(group * rows + row) * columns..][..columns];
+                for (start, count) in registers::<S>(out.len()) {
+                    let value = simd.mul(get(simd, sums, start, count), scale);
+                    set(simd, out, start, count, value);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::kernels::oracle::{Numbers, check};
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn equals_the_naive_sum(
+            batch in 1usize..3, heads in 1usize..4, queries in 1usize..70, keys in 1usize..100,
+            width in 1usize..100, causal: bool, seed: u64,
+        ) {
+            compare(Attention { batch, queries, keys, heads, width, causal }, seed, 1.0);
+        }
+    }
+
+    #[test]
+    fn widths_of_the_models_and_several_blocks_of_keys() {
+        for (width, queries, keys) in [
+            (40, 130, 600),
+            (64, 77, 77),
+            (80, 60, 300),
+            (160, 33, 81),
+            (512, 20, 270),
+        ] {
+            let causal = queries == keys;
+            compare(
+                Attention {
+                    batch: 1,
+                    queries,
+                    keys,
+                    heads: 2,
+                    width,
+                    causal,
+                },
+                7,
+                1.0,
+            );
+        }
+        compare(
+            Attention {
+                batch: 1,
+                queries: 520,
+                keys: 520,
+                heads: 1,
+                width: 8,
+                causal: true,
+            },
+            8,
+            1.0,
+        );
+    }
+
+    #[test]
+    fn large_scores_do_not_overflow() {
+        let sizes = Attention {
+            batch: 1,
+            queries: 30,
+            keys: 300,
+            heads: 2,
+            width: 40,
+            causal: false,
+        };
+        compare(sizes, 9, 30.0);
+    }
+
+    fn compare(sizes: Attention, seed: u64, strength: f32) {
+        let Attention {
+            batch,
+            queries,
+            keys,
+            heads,
+            width,
+            ..
+        } = sizes;
+        let mut numbers = Numbers::new(seed);
+        let mut query = numbers.take(batch * queries * heads * width);
+        query.iter_mut().for_each(|value| *value *= strength);
+        let key = numbers.take(batch * keys * heads * width);
+        let value = numbers.take(key.len());
+        let expected = naive(&sizes, &query, &key, &value);
+        for level in Level::available() {
+            let mut out = vec![f32::NAN; query.len()];
+            sizes.run_at(level, [&query, &key, &value], &mut out);
+            check(
+                level.name(),
+                &out,
+                &expected,
+                2e-6 * f64::from(strength.max(1.0)),
+            );
+        }
+    }
+
+    fn naive(sizes: &Attention, query: &[f32], key: &[f32], value: &[f32]) -> Vec<f64> {
+        let width = sizes.width;
+        let mut out = vec![0.0; query.len()];
+        for head in 0..sizes.batch * sizes.heads {
+            for row in 0..sizes.queries {
+                let at = sizes.place(head, sizes.queries, row);
+                let visible = if sizes.causal {
+                    sizes.keys.min(row + 1)
+                } else {
+                    sizes.keys
+                };
+                let places: Vec<usize> = (0..visible)
+                    .map(|k| sizes.place(head, sizes.keys, k))
+                    .collect();
+                let score = |&place: &usize| {
+                    let pairs = query[at..at + width].iter().zip(&key[place..place + width]);
+                    pairs
+                        .map(|(q, k)| f64::from(*q) * f64::from(*k))
+                        .sum::<f64>()
+                        / (width as f64).sqrt()
+                };
+                let scores: Vec<f64> = places.iter().map(score).collect();
+                let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                let total: f64 = scores.iter().map(|s| (s - top).exp()).sum();
+                for (score, place) in scores.iter().zip(places) {
+                    for i in 0..width {
+                        out[at + i] += (score - top).exp() / total * f64::from(value[place + i]);
+                    }
+                }
+            }
+        }
+        out
+    }
+}

@@ -1,0 +1,309 @@
+//! Linear layers and 1×1 convolutions: `Y = X Wᵀ + b (+ R)` with `W` as PyTorch stores it, `[out, in]`.
+//!
+//! A few megabytes of `W` are packed at a time, by all threads; then blocks of rows of `X` meet every panel.
+//! With only a handful of rows packing would cost more than the product: those take dot products.
+
+use super::level::Level;
+use super::micro::{Product, Start, multiply};
+use super::pack::{Block, PackPanel};
+use super::parallel::{Shared, for_each, for_each_range, threads};
+use super::scratch::Scratch;
+use super::simd::{Kernel, Simd};
+use super::weights::WeightView;
+
+/// Values of packed weights that are in use at once.
+const PACKED: usize = 2 << 20;
+/// Rows of the input per task.
+const ROWS: usize = 112;
+/// Columns of the input per pass, so that a block of it stays in the second-level cache.
+const DEPTH: usize = 256;
+/// Up to this many rows, dot products with the unpacked weights are faster.
+const FEW_ROWS: usize = 4;
+
+/// A linear layer and what is added to its result.
+#[derive(Clone, Copy, Debug)]
+pub struct Linear<'a> {
+    /// `[out, in]`
+    pub weights: WeightView<'a>,
+    /// `[out]`
+    pub bias: Option<&'a [f32]>,
+    /// Shaped like the output.
+    pub residual: Option<&'a [f32]>,
+    /// Width of the input.
+    pub inputs: usize,
+    /// Width of the output.
+    pub outputs: usize,
+}
+
+impl<'a> Linear<'a> {
+    /// A layer without a bias; set the other fields as needed.
+    pub fn new(weights: WeightView<'a>, inputs: usize, outputs: usize) -> Self {
+        Self {
+            weights,
+            bias: None,
+            residual: None,
+            inputs,
+            outputs,
+        }
+    }
+
+    /// Multiplies every row of `input`, overwriting `out`.
+    ///
+    /// # Shapes
+    /// - `input`: `[n, in]`
+    /// - `out`: `[n, out]`
+    ///
+    /// # Panics
+    /// If the lengths do not fit each other.
+    pub fn run(&self, input: &[f32], out: &mut [f32]) {
+        self.run_at(Level::current(), input, out);
+    }
+
+    pub(super) fn run_at(&self, level: Level, input: &[f32], out: &mut [f32]) {
+        let rows = self.check(input, out);
+        if rows == 0 || self.outputs == 0 {
+        } else if rows <= FEW_ROWS {
+            self.dot_products(level, input, Shared::new(out));
+        } else {
+            self.blocked(level, input, rows, Shared::new(out));
+        }
+    }
+
+    fn check(&self, input: &[f32], out: &[f32]) -> usize {
+        assert!(self.inputs > 0, "linear: the input has no columns");
+        let rows = input.len() / self.inputs;
+        assert_eq!(input.len(), rows * self.inputs, "linear: input length");
+        assert_eq!(out.len(), rows * self.outputs, "linear: output length");
+        assert_eq!(
+            self.weights.len(),
+            self.inputs * self.outputs,
+            "linear: number of weights"
+        );
+        assert!(
+            self.bias.is_none_or(|bias| bias.len() == self.outputs),
+            "linear: bias length"
+        );
+        let residual = self
+            .residual
+            .is_none_or(|residual| residual.len() == out.len());
+        assert!(residual, "linear: residual length");
+        rows
+    }
+
+    fn blocked(&self, level: Level, input: &[f32], rows: usize, out: Shared<'_>) {
+        let width = level.panel();
+        let panels = self.outputs.div_ceil(width);
+        let together = (PACKED / (self.inputs * width)).clamp(1, panels);
+        let mut packed = Scratch::take(together * width * self.inputs);
+        for first in (0..panels).step_by(together) {
+            let count = together.min(panels - first);
+            self.pack(level, first, count, Shared::new(&mut packed));
+            let blocks = rows.div_ceil(ROWS);
+            let groups = (3 * threads()).div_ceil(blocks).min(count);
+            for_each(blocks * groups, |task| {
+                let (block, group) = (task / groups, task % groups);
+                level.run(MultiplyRows {
+                    linear: self,
+                    input,
+                    packed: &packed,
+                    first_packed: first,
+                    rows: block * ROWS..rows.min((block + 1) * ROWS),
+                    panels: first + count * group / groups..first + count * (group + 1) / groups,
+                    out,
+                });
+            });
+        }
+    }
+
+    /// Packs `count` panels from panel `first` on, each `[in][panel]`.
+    fn pack(&self, level: Level, first: usize, count: usize, packed: Shared<'_>) {
+        let width = level.panel();
+        let size = width * self.inputs;
+        for_each(count, |index| {
+            let first_row = (first + index) * width;
+            let block = Block {
+                matrix: self.weights,
+                stride: self.inputs,
+                first_row,
+                rows: width.min(self.outputs - first_row),
+                first_column: 0,
+                columns: self.inputs,
+            };
+            // SAFETY: panels do not overlap, and each index runs once.
+            let to = unsafe { packed.part(index * size..(index + 1) * size) };
+            level.run(PackPanel { block, to });
+        });
+    }
+
+    fn dot_products(&self, level: Level, input: &[f32], out: Shared<'_>) {
+        for_each_range(self.outputs, 8, |outputs| {
+            level.run(DotProducts {
+                linear: self,
+                input,
+                outputs,
+                out,
+            });
+        });
+    }
+}
+
+/// A block of rows times some panels.
+struct MultiplyRows<'a> {
+    linear: &'a Linear<'a>,
+    input: &'a [f32],
+    packed: &'a [f32],
+    /// Number of the panel that `packed` starts with.
+    first_packed: usize,
+    rows: std::ops::Range<usize>,
+    panels: std::ops::Range<usize>,
+    out: Shared<'a>,
+}
+
+impl Kernel for MultiplyRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Linear {
+            inputs,
+            outputs,
+            bias,
+            residual,
+            ..
+        } = *self.linear;
+        let depth = inputs.div_ceil(inputs.div_ceil(DEPTH));
+        let rows = &self.input[self.rows.start * inputs..self.rows.end * inputs];
+        for from in (0..inputs).step_by(depth) {
+            for panel in self.panels.clone() {
+                let column = panel * S::PANEL;
+                let place = self.rows.start * outputs + column;
+                let given = Start::Given {
+                    bias: bias.map_or(std::ptr::null(), |bias| bias[column..].as_ptr()),
+                    residual: residual.map_or(std::ptr::null(), |values| values[place..].as_ptr()),
+                    residual_stride: outputs,
+                };
+                let packed = ((panel - self.first_packed) * inputs + from) * S::PANEL;
+                let k = depth.min(inputs - from);
+                let product = Product {
+                    rows: self.rows.len(),
+                    columns: S::PANEL.min(outputs - column),
+                    k,
+                    a: rows[from..].as_ptr(),
+                    a_stride: inputs,
+                    b: self.packed[packed..packed + k * S::PANEL].as_ptr(),
+                    c: self.out.at(place),
+                    c_stride: outputs,
+                    start: if from == 0 { given } else { Start::Sum },
+                };
+                // SAFETY: lengths were checked on entry: all rows have `inputs` and `outputs` values;
+                // only this task writes these rows and panels.
+                unsafe { multiply::<S, 2>(simd, product) };
+            }
+        }
+    }
+}
+
+/// Some outputs of all (few) rows.
+struct DotProducts<'a> {
+    linear: &'a Linear<'a>,
+    input: &'a [f32],
+    outputs: std::ops::Range<usize>,
+    out: Shared<'a>,
+}
+
+impl Kernel for DotProducts<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let linear = self.linear;
+        let mut copy = Scratch::take(linear.inputs);
+        for output in self.outputs {
+            let start = output * linear.inputs;
+            let weights = match linear.weights {
+                WeightView::F32(values) => &values[start..start + linear.inputs],
+                half => {
+                    half.read(start, &mut copy);
+                    &copy[..]
+                }
+            };
+            let bias = linear.bias.map_or(0.0, |bias| bias[output]);
+            for (row, input) in self.input.chunks_exact(linear.inputs).enumerate() {
+                let place = row * linear.outputs + output;
+                let residual = linear.residual.map_or(0.0, |residual| residual[place]);
+                let value = dot(simd, input, weights) + bias + residual;
+                // SAFETY: each output column belongs to one task.
+                unsafe { *self.out.at(place) = value };
+            }
+        }
+    }
+}
+
+/// `Σ aᵢ bᵢ` of slices of equal length.
+#[inline(always)]
+fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    let mut sums = [simd.splat(0.0); 4];
+    let whole = a.len() - a.len() % (4 * S::LANES);
+    for start in (0..whole).step_by(4 * S::LANES) {
+        for (i, sum) in sums.iter_mut().enumerate() {
+            let at = start + i * S::LANES;
+            // SAFETY: `at + LANES ≤ whole ≤ len` of both slices.
+            unsafe {
+                let (a, b) = (simd.load(a.as_ptr().add(at)), simd.load(b.as_ptr().add(at)));
+                *sum = simd.mul_add(a, b, *sum);
+            }
+        }
+    }
+    let rest: f32 = a[whole..].iter().zip(&b[whole..]).map(|(a, b)| a * b).sum();
+    let [a, b, c, d] = sums;
+    simd.sum(simd.add(simd.add(a, b), simd.add(c, d))) + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::kernels::oracle::{self, Numbers, check, in_all_types};
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn equals_the_naive_product(
+            rows in 1usize..40, inputs in 1usize..150, outputs in 1usize..150, seed: u64,
+            bias: bool, residual: bool,
+        ) {
+            compare([rows, inputs, outputs], seed, bias, residual);
+        }
+    }
+
+    #[test]
+    fn large_enough_for_every_kind_of_block() {
+        compare([300, 1100, 70], 1, true, true);
+        compare([230, 515, 4200], 2, true, false);
+    }
+
+    fn compare([rows, inputs, outputs]: [usize; 3], seed: u64, bias: bool, residual: bool) {
+        let mut numbers = Numbers::new(seed);
+        let (x, w) = (numbers.take(rows * inputs), numbers.take(inputs * outputs));
+        let (b, r) = (numbers.take(outputs), numbers.take(rows * outputs));
+        let (b, r) = (bias.then_some(&b[..]), residual.then_some(&r[..]));
+        in_all_types(&w, |weights, values| {
+            let expected = oracle::linear(&x, values, b, r, [rows, inputs, outputs]);
+            for level in Level::available() {
+                let mut out = vec![f32::NAN; rows * outputs];
+                let linear = Linear {
+                    weights,
+                    bias: b,
+                    residual: r,
+                    inputs,
+                    outputs,
+                };
+                linear.run_at(level, &x, &mut out);
+                check(level.name(), &out, &expected, 1e-6);
+            }
+        });
+    }
+}

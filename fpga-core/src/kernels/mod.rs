@@ -1,0 +1,32 @@
+//! CPU kernels on plain slices: the work that a diffusion model does most, as fast as one processor allows.
+//!
+//! Feature maps are NHWC (`[batch, height, width, channels]`), tokens `[batch, n, heads·d]`, all f32; weights are
+//! taken as modules store them, in PyTorch's order and in f32, f16 or bf16. Nothing here knows a tensor or a
+//! model. Every kernel uses the threads of the current rayon pool and the best instruction set that the
+//! processor has (see [`instruction_set`]), checks all lengths, and panics if they do not fit. This is the only
+//! room with `unsafe`.
+
+mod activation;
+mod attention;
+mod conv;
+mod level;
+mod linear;
+mod math;
+mod micro;
+mod norm;
+#[cfg(test)]
+mod oracle;
+mod pack;
+mod parallel;
+mod scratch;
+mod simd;
+pub(crate) mod tensor;
+mod weights;
+
+pub use activation::{Activation, add, geglu, softmax};
+pub use attention::Attention;
+pub use conv::{Convolution, Shape, Window};
+pub use level::instruction_set;
+pub use linear::Linear;
+pub use norm::{GroupNorm, LayerNorm};
+pub use weights::WeightView;

@@ -1,0 +1,53 @@
+//! The kernels on tensors: what `nn` calls.
+//!
+//! Each function returns `None` where the kernels cannot serve: on another device, in another type
+//! than f32, or where gradients are tracked. The caller then uses ordinary tensor operations, which
+//! compute the same.
+//!
+//! Feature maps stay `[b, c, h, w]` to everyone, but their memory is laid out `[b, h, w, c]`: the
+//! result of a kernel is a permuted view of NHWC memory, which the next kernel takes as it is.
+
+#[cfg(not(feature = "flex"))]
+mod absent;
+#[cfg(feature = "flex")]
+mod flex;
+
+#[cfg(not(feature = "flex"))]
+pub(crate) use absent::*;
+use burn::tensor::Tensor;
+#[cfg(feature = "flex")]
+pub(crate) use flex::*;
+
+/// What a convolution computes besides the sum over its window.
+#[derive(Clone, Copy)]
+pub(crate) struct ConvParts<'a> {
+    /// `[out, in, k, k]`, in its stored type.
+    pub(crate) weight: &'a Tensor<4>,
+    /// `[out]`
+    pub(crate) bias: Option<&'a Tensor<1>>,
+    /// `[b, out]`: one value per picture and channel.
+    pub(crate) shift: Option<&'a Tensor<2>>,
+    /// Shaped like the output.
+    pub(crate) residual: Option<&'a Tensor<4>>,
+    /// Which pixels it sees.
+    pub(crate) window: super::Window,
+    /// Size to which the input is enlarged first, taking the nearest pixel.
+    pub(crate) enlarge: Option<[usize; 2]>,
+}
+
+/// The weights of a linear layer and what is added.
+#[derive(Clone, Copy)]
+pub(crate) struct LinearParts<'a> {
+    /// `[out, in]`, in its stored type.
+    pub(crate) weight: &'a Tensor<2>,
+    /// `[out]`
+    pub(crate) bias: Option<&'a Tensor<1>>,
+}
+
+/// Scale and shift of a norm.
+#[derive(Clone, Copy)]
+pub(crate) struct NormParts<'a> {
+    pub(crate) weight: &'a Tensor<1>,
+    pub(crate) bias: &'a Tensor<1>,
+    pub(crate) epsilon: f64,
+}

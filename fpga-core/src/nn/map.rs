@@ -1,0 +1,42 @@
+//! Feature maps `[b, c, h, w]`: sums, joins, and the way to tokens `[b, h·w, c]` and back.
+
+use burn::tensor::Tensor;
+
+use crate::kernels::tensor as kernels;
+
+/// `a + b`; one of them may have a single pixel, which holds for all.
+///
+/// # Shapes
+/// - all `[b, c, h, w]`
+pub fn add(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
+    kernels::add_maps(&a, &b).unwrap_or_else(|| a + b)
+}
+
+/// Channels of `a`, then channels of `b`.
+///
+/// # Shapes
+/// - `[b, c, h, w]` and `[b, c′, h, w]` to `[b, c + c′, h, w]`
+pub fn join_channels(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
+    kernels::join_channels(&a, &b).unwrap_or_else(|| Tensor::cat(vec![a, b], 1))
+}
+
+/// One token per pixel, row by row. Free where the memory is NHWC.
+///
+/// # Shapes
+/// - `[b, c, h, w]` to `[b, h·w, c]`
+pub fn to_tokens(map: Tensor<4>) -> Tensor<3> {
+    let [batch, channels, height, width] = map.dims();
+    map.permute([0, 2, 3, 1])
+        .reshape([batch, height * width, channels])
+}
+
+/// One pixel per token, row by row.
+///
+/// # Shapes
+/// - `[b, h·w, c]` to `[b, c, h, w]`
+pub fn to_map(tokens: Tensor<3>, [height, width]: [usize; 2]) -> Tensor<4> {
+    let [batch, _, channels] = tokens.dims();
+    tokens
+        .reshape([batch, height, width, channels])
+        .permute([0, 3, 1, 2])
+}
