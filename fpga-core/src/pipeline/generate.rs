@@ -20,6 +20,7 @@ use crate::diffusion::Guidance;
 use crate::error::{Context, Error, Result};
 use crate::sampler::{Sampler, SamplerKind, sample, sample_within};
 use crate::text::LongPrompt;
+use crate::vae::Tiling;
 
 /// Spatial guidance of one ControlNet.
 #[derive(Clone, Debug)]
@@ -57,6 +58,8 @@ pub struct GenerateRequest<'a> {
     pub seed: Option<u64>,
     /// Whose random numbers.
     pub noise: NoiseKind,
+    /// Decodes tile by tile, for pictures whose whole would not fit into memory.
+    pub tiling: Option<Tiling>,
     /// ControlNets, summed.
     pub controls: Vec<Control<'a>>,
 }
@@ -75,6 +78,7 @@ impl<'a> GenerateRequest<'a> {
             sampler: None,
             seed: None,
             noise: NoiseKind::default(),
+            tiling: None,
             controls: Vec::new(),
         }
     }
@@ -127,7 +131,15 @@ impl<'m> PortraitGenerator<'m> {
         let start = std::time::Instant::now();
         let Sampled { latents, seed } = self.sample(request, monitor)?;
         monitor.report(&Progress::new(Phase::Decode, 0, 1))?;
-        let decoded = tensor_to_pictures(self.decode(latents))?;
+        let decoded = match request.tiling {
+            Some(tiling) => {
+                let latents = self.model.vae.unscale(latents);
+                let report = |done, all| monitor.report(&Progress::new(Phase::Decode, done, all));
+                self.model.vae.decode_tiled(latents, tiling, report)?
+            }
+            None => self.decode(latents),
+        };
+        let decoded = tensor_to_pictures(decoded)?;
         let pictures = decoded
             .into_iter()
             .map(|picture| request.canvas.finish(picture));
