@@ -14,15 +14,21 @@ fn header() -> PathBuf {
 }
 
 fn generated() -> String {
-    let source = c::workspace().join("fpga-ffi");
-    let config = cbindgen::Config::from_file(source.join("cbindgen.toml")).unwrap();
+    let crate_folder = c::workspace().join("fpga-ffi");
+    let config = cbindgen::Config::from_file(crate_folder.join("cbindgen.toml")).unwrap();
+    let sources = crate_folder.join("src");
+    // Files one by one: given the crate, cbindgen asks cargo for every dependency on every platform,
+    // which needs a network.
+    let list = fs::read_to_string(sources.join("lib.rs")).unwrap();
+    let modules = list
+        .lines()
+        .filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
+    let builder = modules.fold(
+        cbindgen::Builder::new().with_config(config),
+        |builder, module| builder.with_src(sources.join(format!("{module}.rs"))),
+    );
     let mut text = Vec::new();
-    cbindgen::Builder::new()
-        .with_crate(source)
-        .with_config(config)
-        .generate()
-        .unwrap()
-        .write(&mut text);
+    builder.generate().unwrap().write(&mut text);
     String::from_utf8(text).unwrap()
 }
 

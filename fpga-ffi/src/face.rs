@@ -145,3 +145,49 @@ unsafe fn mask(view: *const fpga_image_view) -> Outcome<Option<Array2<f32>>> {
     });
     Ok(Some(mask))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_reaches_its_face() {
+        let pixels = [0, 51, 255, 99, 102, 153];
+        let mask = fpga_image_view {
+            pixels: pixels.as_ptr(),
+            stride: 4,
+            width: 2,
+            height: 2,
+            format: fpga_pixel_format::Gray8 as u32,
+            ..fpga_image_view::defaults()
+        };
+        let plain = fpga_face {
+            r#box: [1.0, 2.0, 30.0, 40.0],
+            ..fpga_face::defaults()
+        };
+        let full = fpga_face {
+            mask: &raw const mask,
+            prompt: c"smiling".as_ptr(),
+            landmarks: [5.0, 6.0, 25.0, 7.0, 15.0, 18.0, 6.0, 29.0, 24.0, 30.0],
+            has_landmarks: 1,
+            ..plain
+        };
+        let faces = [plain, full];
+        // SAFETY: two structs of this version.
+        let found = unsafe { copy_in(faces.as_ptr(), 2) }.unwrap();
+        assert_eq!(found[0].region.edges(), [1.0, 2.0, 30.0, 40.0]);
+        assert!(found[0].landmarks.is_none() && found[0].mask.is_none());
+        assert!(found[0].prompt.is_none());
+        let points = [
+            [5.0, 6.0],
+            [25.0, 7.0],
+            [15.0, 18.0],
+            [6.0, 29.0],
+            [24.0, 30.0],
+        ];
+        assert_eq!(found[1].landmarks.unwrap().points(), points);
+        let mask = found[1].mask.as_ref().unwrap();
+        assert_eq!(mask, &ndarray::arr2(&[[0.0, 0.2], [0.4, 0.6]]));
+        assert!(matches!(&found[1].prompt, Some(Prompt::Text(text)) if text == "smiling"));
+    }
+}

@@ -195,3 +195,49 @@ pub unsafe extern "C" fn fpga_model_load_report_json(
 pub unsafe extern "C" fn fpga_model_free(model: *mut fpga_model) {
     release(model);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_reaches_the_options() {
+        let params = fpga_model_params {
+            variant: c"fp16".as_ptr(),
+            tokenizer: c"one".as_ptr(),
+            tokenizer_2: c"two".as_ptr(),
+            ..fpga_model_params::defaults()
+        };
+        for (code, storage) in [
+            (fpga_storage::AsStored, Storage::AsStored),
+            (fpga_storage::F32, Storage::F32),
+            (fpga_storage::F16, Storage::F16),
+            (fpga_storage::Bf16, Storage::BF16),
+        ] {
+            let expected = LoadOptions {
+                storage,
+                variant: Some("fp16".to_owned()),
+                tokenizer: Some("one".into()),
+                tokenizer_2: Some("two".into()),
+            };
+            let params = fpga_model_params {
+                storage: code as u32,
+                ..params
+            };
+            // SAFETY: the strings are static.
+            let found = unsafe { options(&raw const params) }.unwrap();
+            assert_eq!(format!("{found:?}"), format!("{expected:?}"));
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_core() {
+        let params = fpga_model_params::defaults();
+        // SAFETY: it has no strings.
+        let found = unsafe { options(&raw const params) }.unwrap();
+        assert_eq!(
+            format!("{found:?}"),
+            format!("{:?}", LoadOptions::default())
+        );
+    }
+}

@@ -340,3 +340,78 @@ pub unsafe extern "C" fn fpga_restoration_report_json(
 pub unsafe extern "C" fn fpga_restoration_free(restoration: *mut fpga_restoration) {
     release(restoration);
 }
+
+#[cfg(test)]
+mod tests {
+    use fpga_core::face::{Affine, FaceBox};
+    use fpga_core::pipeline::{CropReport, RoundTrip, Sharpness};
+
+    use super::*;
+
+    fn face() -> FaceReport {
+        FaceReport {
+            face: 0,
+            verdict: Verdict::Accepted,
+            region: FaceBox::new(0.0, 0.0, 1.0, 1.0).unwrap(),
+            crop: CropReport {
+                to_picture: Affine::IDENTITY,
+                size: 1,
+                side: 1.0,
+                angle: 0.0,
+            },
+            steps: 2,
+            seed: 3,
+            round_trip: Some(RoundTrip {
+                latent_error: 4.0,
+                psnr: 5.0,
+            }),
+            seam_delta_e: Some(6.0),
+            sharpness: Some(Sharpness {
+                before: 7.0,
+                after: 8.0,
+            }),
+            colour: None,
+            covered_pixels: 9,
+            changed_pixels: 10,
+            seconds: 11.0,
+        }
+    }
+
+    #[test]
+    fn every_field_reaches_the_report() {
+        let report = fpga_face_report::from(&face());
+        let counts = [
+            u64::from(report.steps),
+            report.seed,
+            report.covered_pixels,
+            report.changed_pixels,
+        ];
+        assert_eq!(counts, [2, 3, 9, 10]);
+        let measures = [
+            report.round_trip_latent_error,
+            report.round_trip_psnr,
+            report.seam_delta_e,
+            report.sharpness_before,
+            report.sharpness_after,
+            report.seconds,
+        ];
+        assert_eq!(measures, [4.0, 5.0, 6.0, 7.0, 8.0, 11.0]);
+    }
+
+    #[test]
+    fn every_verdict_has_its_number() {
+        let what = String::new();
+        let (found, limit) = (0.0, 0.0);
+        for (verdict, number) in [
+            (Verdict::Accepted, 1),
+            (Verdict::Kept(KeptReason::NoSteps), 2),
+            (Verdict::Kept(KeptReason::EmptyMask), 3),
+            (Verdict::Kept(KeptReason::NotFinite { what }), 4),
+            (Verdict::Kept(KeptReason::Seam { found, limit }), 5),
+            (Verdict::Kept(KeptReason::Blurred { found, limit }), 6),
+        ] {
+            let report = fpga_face_report::from(&FaceReport { verdict, ..face() });
+            assert_eq!(report.verdict, number);
+        }
+    }
+}

@@ -146,12 +146,14 @@ static void contexts(void)
     fpga_context_free(context);
 }
 
-static void models(const fpga_context *context)
+static void models(const fpga_context *context, const char *no_model)
 {
     fpga_model *model = GARBAGE(fpga_model);
     fpga_model_params params = FPGA_MODEL_PARAMS_INIT;
     CHECK(fpga_model_load(context, "/no/such/folder", NULL, &model) == FPGA_STATUS_IO);
     CHECK(model == NULL && last_error_says("/no/such/folder"));
+    CHECK(fpga_model_load(context, no_model, NULL, &model) == FPGA_STATUS_FORMAT);
+    CHECK(model == NULL && last_error_says(no_model));
     CHECK(fpga_model_load(context, NULL, NULL, &model) == NULL_POINTER);
     CHECK(last_error_says("path is NULL"));
     CHECK(fpga_model_load(context, "\xC3(", NULL, &model) == FPGA_STATUS_INVALID_UTF8);
@@ -160,6 +162,19 @@ static void models(const fpga_context *context)
     CHECK(last_error_says("no such storage: 99"));
     params.storage = 0;
     CHECK(fpga_model_load(context, "x", &params, &model) == INVALID);
+}
+
+static void load_reports(const fpga_model *model)
+{
+    size_t needed = 0;
+    OK(fpga_model_load_report_json(model, NULL, 0, &needed));
+    char *text = malloc(needed);
+    CHECK(text != NULL);
+    CHECK(fpga_model_load_report_json(model, text, needed - 1, NULL) ==
+          FPGA_STATUS_BUFFER_TOO_SMALL);
+    OK(fpga_model_load_report_json(model, text, needed, NULL));
+    CHECK(strstr(text, "\"unet\":{\"applied\":[\"") != NULL && strlen(text) + 1 == needed);
+    free(text);
 }
 
 /* Makes a job and returns the status; there is a job only on success. */
@@ -479,8 +494,9 @@ int main(int argc, char **argv)
     error_texts_come_by_two_calls();
     contexts();
     OK(fpga_context_new(NULL, &context));
-    models(context);
+    models(context, argv[0]);
     OK(fpga_model_load(context, argv[1], NULL, &model));
+    load_reports(model);
     jobs_that_cannot_be_made(model, pixels);
     jobs_that_fail(model, pixels);
     cancelled_jobs(model, pixels);
