@@ -12,6 +12,7 @@ mod compare;
 mod random_model;
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -74,7 +75,17 @@ struct Arguments {
 /// The photograph that stands in for one's own, and where its face is.
 const PHOTOGRAPH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/pictures");
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     let arguments = Arguments::parse();
     let device = arguments.device.open()?;
     let image = arguments

@@ -165,6 +165,11 @@ impl Error {
         &self.0.kind
     }
 
+    /// The foreign error that caused this one.
+    pub fn cause(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
+        self.0.source.as_deref()
+    }
+
     /// Whether the caller's own cancel request ended the job.
     pub fn is_cancelled(&self) -> bool {
         matches!(self.0.kind, ErrorKind::Cancelled)
@@ -212,11 +217,11 @@ impl fmt::Debug for Error {
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source.as_deref().map(|source| source as _)
-    }
-}
+/// The message is whole: it ends with what the foreign error said, so [`source`] stays empty and
+/// printers of chains do not say it twice. [`Error::cause`] gives the foreign error itself.
+///
+/// [`source`]: std::error::Error::source
+impl std::error::Error for Error {}
 
 /// Adds a clause to the error of a [`Result`].
 pub trait Context<T> {
