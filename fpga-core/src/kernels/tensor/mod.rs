@@ -20,6 +20,10 @@ pub(crate) use flex::*;
 
 /// What a convolution computes besides the sum over its window.
 #[derive(Clone, Copy)]
+#[cfg_attr(
+    not(feature = "flex"),
+    expect(dead_code, reason = "only the CPU's kernels read it")
+)]
 pub(crate) struct ConvParts<'a> {
     /// `[out, in, k, k]`, in its stored type.
     pub(crate) weight: &'a Tensor<4>,
@@ -37,6 +41,10 @@ pub(crate) struct ConvParts<'a> {
 
 /// The weights of a linear layer and what is added.
 #[derive(Clone, Copy)]
+#[cfg_attr(
+    not(feature = "flex"),
+    expect(dead_code, reason = "only the CPU's kernels read it")
+)]
 pub(crate) struct LinearParts<'a> {
     /// `[out, in]`, in its stored type.
     pub(crate) weight: &'a Tensor<2>,
@@ -46,6 +54,10 @@ pub(crate) struct LinearParts<'a> {
 
 /// Scale and shift of a norm.
 #[derive(Clone, Copy)]
+#[cfg_attr(
+    not(feature = "flex"),
+    expect(dead_code, reason = "only the CPU's kernels read it")
+)]
 pub(crate) struct NormParts<'a> {
     pub(crate) weight: &'a Tensor<1>,
     pub(crate) bias: &'a Tensor<1>,
