@@ -137,10 +137,10 @@ impl GroupNorm<'_> {
 }
 
 /// Sum and summed squares of each channel's distance to the first pixel, over some pixels.
-struct Sums<'a> {
-    picture: &'a [f32],
-    pixels: Range<usize>,
-    sums: &'a mut [f32],
+pub(super) struct Sums<'a> {
+    pub(super) picture: &'a [f32],
+    pub(super) pixels: Range<usize>,
+    pub(super) sums: &'a mut [f32],
 }
 
 impl Kernel for Sums<'_> {
@@ -285,7 +285,7 @@ impl Kernel for Rows<'_> {
 }
 
 #[inline(always)]
-fn sum<S: Simd>(simd: S, row: &[f32]) -> f32 {
+pub(super) fn sum<S: Simd>(simd: S, row: &[f32]) -> f32 {
     let mut sums = [simd.splat(0.0); 2];
     for (start, count) in registers::<S>(row.len()) {
         sums.swap(0, 1);
@@ -296,7 +296,7 @@ fn sum<S: Simd>(simd: S, row: &[f32]) -> f32 {
 
 /// `Σ (x − mean)²` over a row that ends in zeros up to a whole register.
 #[inline(always)]
-fn sum_of_squares<S: Simd>(simd: S, row: &[f32], mean: S::V) -> f32 {
+pub(super) fn sum_of_squares<S: Simd>(simd: S, row: &[f32], mean: S::V) -> f32 {
     let mut sums = [simd.splat(0.0); 2];
     for (start, count) in registers::<S>(row.len()) {
         sums.swap(0, 1);
