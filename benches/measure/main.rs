@@ -65,6 +65,7 @@ impl Parts<'_> {
         match part {
             "unet" => {
                 let (unet, _) = self.open("unet")?.unet(self.storage, device)?;
+                let conditioning = unet.prepare(&conditioning);
                 Ok(Box::new(move || {
                     wait(unet.forward(latents.clone(), timesteps.clone(), &conditioning, None));
                 }))
@@ -73,15 +74,12 @@ impl Parts<'_> {
                 let (unet, _) = self.open("unet")?.unet(self.storage, device)?;
                 let (net, _) = self.open("controlnet")?.controlnet(self.storage, device)?;
                 let hint = net.encode_condition(noise.latents([2, 3, 512, 512], device));
+                let (spoken, read) = (net.prepare(&conditioning), unet.prepare(&conditioning));
                 Ok(Box::new(move || {
                     let (latents, timesteps) = (latents.clone(), timesteps.clone());
-                    let residuals = net.forward(
-                        latents.clone(),
-                        timesteps.clone(),
-                        &conditioning,
-                        hint.clone(),
-                    );
-                    wait(unet.forward(latents, timesteps, &conditioning, Some(&residuals)));
+                    let residuals =
+                        net.forward(latents.clone(), timesteps.clone(), &spoken, hint.clone());
+                    wait(unet.forward(latents, timesteps, &read, Some(&residuals)));
                 }))
             }
             "vae" => {

@@ -1,1 +1,70 @@
-//! Placeholder.
+//! C ABI of `fpga-core`. The header is `include/fpga.h`, generated from these files.
+//!
+//! The rules, the same for every function:
+//! - A type is opaque, or a struct that starts with `struct_size`. `fpga_X_free(NULL)` does nothing.
+//! - Arguments: the object, then inputs, then outputs. No argument is both.
+//! - Functions return [`fpga_status`]. Outputs are written only on success; handles are set to NULL
+//!   first. The text of a failure stays with the thread: [`fpga_last_error_message`].
+//! - Every pointer is checked for NULL, every enum value and flag for being known.
+//! - Inputs are borrowed for the call and copied where they are needed longer. Outputs go to the
+//!   caller's memory, or are handles that the caller frees. Nobody frees the other's memory.
+//! - Strings are UTF-8 and end with NUL; so are paths, on every system.
+//! - No panic leaves the library: it becomes a status, and its context refuses further work.
+//! - Nothing is printed, and there is no global state but the text of each thread's last failure.
+//!
+//! A function body is guard, views, one call of the core, outputs: decisions belong to the core.
+
+#![allow(
+    non_camel_case_types,
+    reason = "types carry the names that they have in C"
+)]
+#![allow(
+    clippy::missing_safety_doc,
+    reason = "one contract for all: pointers are NULL or valid as the text of the function says"
+)]
+
+mod fault;
+mod growing;
+mod guard;
+mod handle;
+mod text;
+mod view;
+mod workers;
+
+// One C type each, in the order of the header: the blank lines keep it.
+mod version;
+
+mod status;
+
+mod error;
+
+mod context;
+
+mod model;
+
+mod image;
+
+mod face;
+
+mod params;
+
+mod cancel;
+
+mod progress;
+
+mod job;
+
+mod restoration;
+
+pub use cancel::*;
+pub use context::*;
+pub use error::*;
+pub use face::*;
+pub use image::*;
+pub use job::*;
+pub use model::*;
+pub use params::*;
+pub use progress::*;
+pub use restoration::*;
+pub use status::*;
+pub use version::*;

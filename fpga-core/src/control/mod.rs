@@ -12,7 +12,7 @@ pub use config::{ChannelOrder, ControlNetConfig};
 
 use crate::error::{Error, Result};
 use crate::nn::{Conv2d, Window};
-use crate::unet::{Conditioning, ControlResiduals, Encoded, UNetEncoder};
+use crate::unet::{Conditioning, ControlResiduals, Encoded, PreparedConditioning, UNetEncoder};
 
 /// Makes residuals for a UNet's skip connections from a condition picture.
 #[derive(Module, Debug)]
@@ -66,21 +66,24 @@ impl ControlNet {
         self.controlnet_cond_embedding.forward(condition)
     }
 
+    /// What of `conditioning` stays the same at every step, computed once per job.
+    pub fn prepare(&self, conditioning: &Conditioning) -> PreparedConditioning {
+        self.encoder.prepare(conditioning)
+    }
+
     /// # Shapes
     /// - `latents`: `[b, in_channels, h, w]`; `timesteps`: `[b]`
+    /// - `conditioning`: from [`prepare`](Self::prepare), for the same batch
     /// - `hint`: from [`encode_condition`](Self::encode_condition)
     /// - returns residuals for a UNet of the same sizes; `[b, c, 1, 1]` each with `global_pool`
     pub fn forward(
         &self,
         latents: Tensor<4>,
         timesteps: Tensor<1>,
-        conditioning: &Conditioning,
+        conditioning: &PreparedConditioning,
         hint: Tensor<4>,
     ) -> ControlResiduals {
-        let time = self.encoder.embed_time(timesteps, conditioning);
-        let Encoded { skips, hidden } =
-            self.encoder
-                .forward(latents, Some(hint), &time, &conditioning.context);
+        let Encoded { skips, hidden } = self.encoder.encode(latents, timesteps, hint, conditioning);
 
         let speak = |(tap, hidden): (&Conv2d, Tensor<4>)| {
             let residual = tap.forward(hidden);

@@ -33,7 +33,7 @@ fn exp2_near_zero<S: Simd>(s: S, r: S::V) -> S::V {
         9.618_437e-3,
         5.550_332_4e-2,
         0.240_226_48,
-        0.693_147_2,
+        std::f32::consts::LN_2,
     ] {
         sum = s.mul_add(sum, r, s.splat(c));
     }

@@ -1,7 +1,7 @@
 //! Group normalisation of NHWC pictures (Wu & He 2018, eq. 1) and layer normalisation of tokens.
 //!
 //! Group norm reads the picture twice: once for sums per channel, once to write
-//! `x·scale + shift`, with SiLU in the same pass where it is asked for. Sums are taken of the
+//! `(x − center)·scale + shift`, with SiLU in the same pass where it is asked for. Sums are taken of the
 //! distance to the first pixel, so that a large common offset costs no digits, and joined in f64.
 
 use std::ops::Range;
@@ -78,8 +78,8 @@ impl GroupNorm<'_> {
             });
         });
 
-        let mut maps = Scratch::take(shape.batch * 2 * channels);
-        for (index, map) in maps.chunks_exact_mut(2 * channels).enumerate() {
+        let mut maps = Scratch::take(shape.batch * 3 * channels);
+        for (index, map) in maps.chunks_exact_mut(3 * channels).enumerate() {
             let sums = &sums[index * parts * 2 * channels..][..parts * 2 * channels];
             self.map_of(&picture(index * parts)[..channels], sums, pixels, map);
         }
@@ -90,7 +90,7 @@ impl GroupNorm<'_> {
             let range = pixels.start * channels..pixels.end * channels;
             let start = task / parts * shape.height * shape.width * channels;
             level.run(Apply {
-                map: &maps[task / parts * 2 * channels..][..2 * channels],
+                map: &maps[task / parts * 3 * channels..][..3 * channels],
                 input: &picture(task)[range.clone()],
                 // SAFETY: parts of pictures do not overlap.
                 out: unsafe { out.part(start + range.start..start + range.end) },
@@ -99,12 +99,13 @@ impl GroupNorm<'_> {
         });
     }
 
-    /// Scale and shift of every channel from the sums of all parts of one picture.
+    /// Center, scale and shift of every channel from the sums of all parts of one picture.
     fn map_of(&self, first_pixel: &[f32], sums: &[f32], pixels: usize, map: &mut [f32]) {
         let channels = self.weight.len();
         let in_group = channels / self.groups;
         let count = pixels as f64;
-        let (scales, shifts) = map.split_at_mut(channels);
+        let (centers, rest) = map.split_at_mut(channels);
+        let (scales, shifts) = rest.split_at_mut(channels);
         for group in 0..self.groups {
             let range = group * in_group..(group + 1) * in_group;
             // Mean and summed squares of each channel, then of the group.
@@ -129,8 +130,11 @@ impl GroupNorm<'_> {
             let inverse = 1.0 / (variance + self.epsilon).sqrt();
             for channel in range {
                 let scale = f64::from(self.weight[channel]) * inverse;
+                let center = mean as f32;
+                centers[channel] = center;
                 scales[channel] = scale as f32;
-                shifts[channel] = (f64::from(self.bias[channel]) - mean * scale) as f32;
+                let rest = (mean - f64::from(center)) * scale;
+                shifts[channel] = (f64::from(self.bias[channel]) - rest) as f32;
             }
         }
     }
@@ -167,7 +171,7 @@ impl Kernel for Sums<'_> {
     }
 }
 
-/// `x·scale + shift` and the activation, for a run of pixels.
+/// `(x − center)·scale + shift` and the activation, for a run of pixels.
 struct Apply<'a> {
     map: &'a [f32],
     input: &'a [f32],
@@ -180,17 +184,20 @@ impl Kernel for Apply<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let channels = self.map.len() / 2;
-        let (scales, shifts) = self.map.split_at(channels);
+        let channels = self.map.len() / 3;
+        let (centers, rest) = self.map.split_at(channels);
+        let (scales, shifts) = rest.split_at(channels);
         let pixels = self
             .input
             .chunks_exact(channels)
             .zip(self.out.chunks_exact_mut(channels));
         for (input, out) in pixels {
             for (start, count) in registers::<S>(channels) {
+                let center = get(simd, centers, start, count);
+                let distance = simd.sub(get(simd, input, start, count), center);
                 let scale = get(simd, scales, start, count);
                 let shift = get(simd, shifts, start, count);
-                let mut y = simd.mul_add(get(simd, input, start, count), scale, shift);
+                let mut y = simd.mul_add(distance, scale, shift);
                 if let Some(activation) = self.activation {
                     y = activation.apply(simd, y);
                 }
@@ -267,43 +274,39 @@ impl Kernel for Rows<'_> {
             .chunks_exact(width)
             .zip(self.out.chunks_exact_mut(width))
         {
-            let mean = sum(simd, input) / width as f32;
-            let means = simd.splat(mean);
-            let spread = sum_of_squares(simd, input, means);
-            // Lanes behind the row's end read as zero and were counted as mean².
-            let beyond = width.next_multiple_of(S::LANES) - width;
-            let variance = (spread - beyond as f32 * mean * mean).max(0.0) / width as f32;
+            let first = simd.splat(input[0]);
+            let mut sums = simd.splat(0.0);
+            for (start, count) in registers::<S>(width) {
+                let distance = simd.sub(get(simd, input, start, count), first);
+                sums = simd.add(sums, kept(simd, out, start, count, distance));
+            }
+            let mean = simd.splat(simd.sum(sums) / width as f32);
+            let mut squares = simd.splat(0.0);
+            for (start, count) in registers::<S>(width) {
+                let distance = simd.sub(get(simd, out, start, count), mean);
+                let distance = kept(simd, out, start, count, distance);
+                squares = simd.mul_add(distance, distance, squares);
+            }
+            let variance = simd.sum(squares) / width as f32;
             let inverse = simd.splat(1.0 / (variance + epsilon).sqrt());
             for (start, count) in registers::<S>(width) {
-                let x = simd.sub(get(simd, input, start, count), means);
                 let scale = simd.mul(get(simd, weight, start, count), inverse);
-                let y = simd.mul_add(x, scale, get(simd, bias, start, count));
+                let bias = get(simd, bias, start, count);
+                let y = simd.mul_add(get(simd, out, start, count), scale, bias);
                 set(simd, out, start, count, y);
             }
         }
     }
 }
 
+/// Writes a register of `count` values and returns it with zeros behind them.
 #[inline(always)]
-pub(super) fn sum<S: Simd>(simd: S, row: &[f32]) -> f32 {
-    let mut sums = [simd.splat(0.0); 2];
-    for (start, count) in registers::<S>(row.len()) {
-        sums.swap(0, 1);
-        sums[0] = simd.add(sums[0], get(simd, row, start, count));
+pub(super) fn kept<S: Simd>(simd: S, to: &mut [f32], start: usize, count: usize, v: S::V) -> S::V {
+    set(simd, to, start, count, v);
+    match count == S::LANES {
+        true => v,
+        false => get(simd, to, start, count),
     }
-    simd.sum(simd.add(sums[0], sums[1]))
-}
-
-/// `Σ (x − mean)²` over a row that ends in zeros up to a whole register.
-#[inline(always)]
-pub(super) fn sum_of_squares<S: Simd>(simd: S, row: &[f32], mean: S::V) -> f32 {
-    let mut sums = [simd.splat(0.0); 2];
-    for (start, count) in registers::<S>(row.len()) {
-        sums.swap(0, 1);
-        let distance = simd.sub(get(simd, row, start, count), mean);
-        sums[0] = simd.mul_add(distance, distance, sums[0]);
-    }
-    simd.sum(simd.add(sums[0], sums[1]))
 }
 
 #[cfg(test)]

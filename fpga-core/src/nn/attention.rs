@@ -94,21 +94,40 @@ impl AttentionConfig {
     }
 }
 
+/// Keys and values of one attention layer.
+#[derive(Clone, Debug)]
+pub struct KeyValue {
+    /// `[b, m, heads·d]`
+    pub key: Tensor<3>,
+    /// `[b, m, heads·d]`
+    pub value: Tensor<3>,
+}
+
 impl Attention {
-    /// What `tokens` find in `context`, added to `residual`.
+    /// What there is to find in `context`; for a context that stays, once is enough.
     ///
     /// # Shapes
-    /// - `tokens`, `residual` and result: `[b, n, query_width]`; `context`: `[b, m, context_width]`
+    /// - `context`: `[b, m, context_width]`
+    pub fn key_value(&self, context: Tensor<3>) -> KeyValue {
+        let key = self.to_k.forward(context.clone());
+        KeyValue {
+            key,
+            value: self.to_v.forward(context),
+        }
+    }
+
+    /// What `tokens` find, added to `residual`.
+    ///
+    /// # Shapes
+    /// - `tokens`, `residual` and result: `[b, n, query_width]`
     pub fn forward_added(
         &self,
         tokens: Tensor<3>,
-        context: Tensor<3>,
+        context: KeyValue,
         residual: Tensor<3>,
     ) -> Tensor<3> {
         let query = self.to_q.forward(tokens);
-        let key = self.to_k.forward(context.clone());
-        let value = self.to_v.forward(context);
-        let found = attend(query, key, value, self.heads, Reach::Full);
+        let found = attend(query, context.key, context.value, self.heads, Reach::Full);
         self.to_out.forward_added(found, residual)
     }
 }

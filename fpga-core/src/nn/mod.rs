@@ -20,7 +20,7 @@ mod resnet;
 mod timestep;
 
 pub use activation::{gelu, quick_gelu, silu};
-pub use attention::{Attention, AttentionConfig, Reach, attend};
+pub use attention::{Attention, AttentionConfig, KeyValue, Reach, attend};
 pub use clip::{
     ClipActivation, ClipAttention, ClipEncoder, ClipEncoderConfig, ClipFeedForward, ClipLayer,
 };

@@ -8,7 +8,7 @@ use image::RgbImage;
 use serde::Serialize;
 
 use super::canvas::{Canvas, PreparedCanvas};
-use super::guided::{ActiveControl, GuidedDenoiser};
+use super::guided::{ActiveControl, Guided};
 use super::job::{Monitor, Phase, Progress};
 use super::model::StableDiffusion;
 use super::picture::{picture_to_tensor, tensor_to_pictures};
@@ -180,7 +180,10 @@ impl<'m> PortraitGenerator<'m> {
             .repeated(request.count);
         let batch = prompts.positive.context.dims()[0];
 
-        let kind = request.sampler.unwrap_or(model.sampler);
+        let kind = request.sampler.or(model.sampler).ok_or_else(|| {
+            let why = "the model names one that is not built: choose ddim, euler, dpmpp_2m, …";
+            Error::invalid("sampler", why)
+        })?;
         let sampler = Sampler::new(kind, &model.schedule, request.steps)?;
         let mut sampler = match request.canvas.strength() {
             Some(strength) => sampler.starting_at(strength)?,
@@ -196,10 +199,10 @@ impl<'m> PortraitGenerator<'m> {
             .canvas
             .prepare(model, batch, &sampler, noise.as_mut())?;
         let controls = self.controls(request, size, sampler.timesteps())?;
-        let mut denoiser = GuidedDenoiser::new(&model.unet, prompts, request.guidance)?
+        let mut denoiser = Guided::new(&model.unet, prompts, request.guidance)?
             .with_controls(controls)
-            .with_extra_channels(extra_channels);
-        denoiser.check(latents.dims())?;
+            .with_extra_channels(extra_channels)
+            .ready_for(latents.dims())?;
 
         let watch = &mut watch_steps(monitor, &model.preview, Phase::Denoise);
         let noise = noise.as_mut();
@@ -272,7 +275,7 @@ impl Control<'_> {
             .map(|(_, &timestep)| timestep);
         // An empty range: speaks at no timestep.
         let first = inside.next().unwrap_or(f64::NEG_INFINITY);
-        Ok((first, inside.last().unwrap_or(first)))
+        Ok((first, inside.next_back().unwrap_or(first)))
     }
 }
 

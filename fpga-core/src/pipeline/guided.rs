@@ -1,14 +1,16 @@
 //! The UNet as samplers see it: guidance, ControlNets and extra latent channels folded in.
+//!
+//! [`Guided`] says what is wanted; [`Guided::ready_for`] checks it against the networks and does,
+//! once per job, everything that does not depend on the step.
 
 use burn::tensor::Tensor;
 
+use super::prompt::PromptPair;
 use crate::control::ControlNet;
 use crate::diffusion::Guidance;
 use crate::error::Result;
 use crate::sampler::Denoiser;
-use crate::unet::{Conditioning, ControlResiduals, UNet};
-
-use super::prompt::PromptPair;
+use crate::unet::{Conditioning, ControlResiduals, PreparedConditioning, UNet};
 
 /// A ControlNet with its encoded condition.
 #[derive(Clone, Debug)]
@@ -21,8 +23,8 @@ pub(crate) struct ActiveControl<'a> {
     pub(crate) active: (f64, f64),
 }
 
-/// Predicts with classifier-free guidance: both halves in one batch.
-pub(crate) struct GuidedDenoiser<'a> {
+/// What is to be predicted.
+pub(crate) struct Guided<'a> {
     unet: &'a UNet,
     /// Negative rows first, as every published pipeline orders them; without guidance only
     /// positive rows.
@@ -33,7 +35,7 @@ pub(crate) struct GuidedDenoiser<'a> {
     extra_channels: Option<Tensor<4>>,
 }
 
-impl<'a> GuidedDenoiser<'a> {
+impl<'a> Guided<'a> {
     /// Guidance of 1 or less leaves the negative prompt out.
     ///
     /// # Errors
@@ -67,11 +69,11 @@ impl<'a> GuidedDenoiser<'a> {
         }
     }
 
-    /// Checks a batch of this shape against the network, before the first step.
+    /// Ready to predict latents `[b, c, h, w]` of this shape.
     ///
     /// # Errors
     /// As [`UNet::check`](crate::unet::UNet::check).
-    pub(crate) fn check(&self, latents: [usize; 4]) -> Result<()> {
+    pub(crate) fn ready_for(self, latents: [usize; 4]) -> Result<GuidedDenoiser<'a>> {
         let [batch, channels, height, width] = latents;
         let rows = if self.guidance.is_some() {
             2 * batch
@@ -82,13 +84,36 @@ impl<'a> GuidedDenoiser<'a> {
             .extra_channels
             .as_ref()
             .map_or(0, |extra| extra.dims()[1]);
-        self.unet.check(
-            [rows, channels + extra, height, width],
-            &self.conditioning,
-            None,
-        )
+        let input = [rows, channels + extra, height, width];
+        self.unet.check(input, &self.conditioning, None)?;
+        for control in &self.controls {
+            let encoder = &control.net.config().encoder;
+            encoder.check_inputs([rows, channels, height, width], &self.conditioning)?;
+        }
+        let read = |control: ActiveControl<'a>| {
+            let conditioning = control.net.prepare(&self.conditioning);
+            (control, conditioning)
+        };
+        Ok(GuidedDenoiser {
+            unet: self.unet,
+            conditioning: self.unet.prepare(&self.conditioning),
+            guidance: self.guidance,
+            controls: self.controls.into_iter().map(read).collect(),
+            extra_channels: self.extra_channels,
+        })
     }
+}
 
+/// Predicts with classifier-free guidance: both halves in one batch.
+pub(crate) struct GuidedDenoiser<'a> {
+    unet: &'a UNet,
+    conditioning: PreparedConditioning,
+    guidance: Option<Guidance>,
+    controls: Vec<(ActiveControl<'a>, PreparedConditioning)>,
+    extra_channels: Option<Tensor<4>>,
+}
+
+impl GuidedDenoiser<'_> {
     fn residuals(
         &self,
         latents: &Tensor<4>,
@@ -96,17 +121,15 @@ impl<'a> GuidedDenoiser<'a> {
         timestep: f64,
     ) -> Result<Option<ControlResiduals>> {
         let mut sum: Option<ControlResiduals> = None;
-        for control in &self.controls {
+        for (control, conditioning) in &self.controls {
             let (first, last) = control.active;
             if !(last..=first).contains(&timestep) {
                 continue;
             }
             let (latents, timesteps) = (latents.clone(), timesteps.clone());
             let hint = control.hint.clone();
-            let residuals = control
-                .net
-                .forward(latents, timesteps, &self.conditioning, hint)
-                .scaled(control.scale);
+            let residuals = control.net.forward(latents, timesteps, conditioning, hint);
+            let residuals = residuals.scaled(control.scale);
             sum = Some(match sum {
                 Some(others) => others.plus(residuals)?,
                 None => residuals,

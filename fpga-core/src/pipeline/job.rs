@@ -15,7 +15,13 @@ use crate::error::{Error, Result};
 /// A job looks before it starts and after every step. Once cancelled it stays cancelled: a job
 /// that is started with a cancelled token ends at once.
 #[derive(Clone, Debug, Default)]
-pub struct CancelToken(Arc<AtomicBool>);
+pub struct CancelToken(Arc<Flag>);
+
+#[derive(Debug, Default)]
+struct Flag {
+    raised: AtomicBool,
+    parent: Option<CancelToken>,
+}
 
 impl CancelToken {
     /// A token that nobody has cancelled yet.
@@ -23,14 +29,25 @@ impl CancelToken {
         Self::default()
     }
 
+    /// A token that is cancelled with this one, and can be cancelled without it: for one of
+    /// several jobs that share a token.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self(Arc::new(Flag {
+            raised: AtomicBool::new(false),
+            parent: Some(self.clone()),
+        }))
+    }
+
     /// Asks every job with this token to stop.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0.raised.store(true, Ordering::Release);
     }
 
     /// Whether somebody asked.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.raised.load(Ordering::Acquire)
+            || self.0.parent.as_ref().is_some_and(Self::is_cancelled)
     }
 }
 
@@ -126,8 +143,11 @@ impl fmt::Debug for Progress<'_> {
 #[derive(Default)]
 pub struct Monitor<'a> {
     cancel: CancelToken,
-    on_progress: Option<Box<dyn FnMut(&Progress<'_>) + 'a>>,
+    on_progress: Option<OnProgress<'a>>,
 }
+
+/// Called after every step, on the thread that runs the job.
+type OnProgress<'a> = Box<dyn FnMut(&Progress<'_>) + 'a>;
 
 impl<'a> Monitor<'a> {
     /// Nobody watches, nobody cancels.
@@ -211,5 +231,15 @@ mod tests {
         );
         drop(monitor);
         assert_eq!(seen, 1, "no callback after a cancel");
+    }
+
+    #[test]
+    fn a_child_follows_its_parent_but_not_the_other_way_round() {
+        let parent = CancelToken::new();
+        let (one, other) = (parent.child(), parent.child());
+        one.cancel();
+        assert!(one.is_cancelled() && !other.is_cancelled() && !parent.is_cancelled());
+        parent.cancel();
+        assert!(other.is_cancelled() && parent.child().is_cancelled());
     }
 }

@@ -26,8 +26,9 @@ pub struct StableDiffusion {
     pub text: Option<PromptEncoder>,
     /// The noise schedule that the model was trained on.
     pub schedule: ScheduleConfig,
-    /// The sampler that the checkpoint names.
-    pub sampler: SamplerKind,
+    /// The sampler that the checkpoint names; `None` if that one is not built, such as the PNDM of
+    /// Stable Diffusion 1.5's first release. Requests must choose one then.
+    pub sampler: Option<SamplerKind>,
     /// Cheap look at latents.
     pub preview: LatentPreview,
     /// Where all of it lives.
@@ -150,14 +151,15 @@ fn load_text(
     }))
 }
 
-/// The sampler that `scheduler_config.json` names; DDIM where it names one that is not built
-/// (Stable Diffusion 1.5 ships with PNDM).
-fn named_sampler(config: &Value) -> SamplerKind {
+/// The sampler that `scheduler_config.json` names. A file without a name is taken for DDIM's, whose
+/// keys it has.
+fn named_sampler(config: &Value) -> Option<SamplerKind> {
     match config.get("_class_name").and_then(Value::as_str) {
-        Some("EulerDiscreteScheduler") => SamplerKind::Euler,
-        Some("EulerAncestralDiscreteScheduler") => SamplerKind::EulerAncestral { eta: 1.0 },
-        Some("DPMSolverMultistepScheduler") => SamplerKind::DpmPp2M { karras: false },
-        Some("LCMScheduler") => SamplerKind::Lcm,
-        _ => SamplerKind::Ddim { eta: 0.0 },
+        Some("DDIMScheduler") | None => Some(SamplerKind::Ddim { eta: 0.0 }),
+        Some("EulerDiscreteScheduler") => Some(SamplerKind::Euler),
+        Some("EulerAncestralDiscreteScheduler") => Some(SamplerKind::EulerAncestral { eta: 1.0 }),
+        Some("DPMSolverMultistepScheduler") => Some(SamplerKind::DpmPp2M { karras: false }),
+        Some("LCMScheduler") => Some(SamplerKind::Lcm),
+        Some(_) => None,
     }
 }

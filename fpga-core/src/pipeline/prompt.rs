@@ -13,6 +13,7 @@ use crate::unet::{AddedConditioning, Conditioning};
 
 /// What a picture is told to show.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a job holds two of them")]
 pub enum Prompt {
     /// Words, with `(word:1.2)` emphasis.
     Text(String),

@@ -322,7 +322,7 @@ mod tests {
         let own = way.noisiest().clone().into_scalar::<f32>();
         assert!((start(0.0).unwrap() - own).abs() < 1e-6);
         // ᾱ[501] = 0.274999067.
-        let (signal, sigma) = (0.274999067f32.sqrt(), 0.725000933f32.sqrt());
+        let (signal, sigma) = (0.274_999_07_f32.sqrt(), 0.725_000_9_f32.sqrt());
         assert!((start(1.0).unwrap() - (3.0 * signal + 2.0 * sigma)).abs() < 1e-5);
         let half = 3.0 * signal + 0.8 * (own - 3.0 * signal) + 0.6 * 2.0 * sigma;
         assert!((start(0.6).unwrap() - half).abs() < 1e-5);

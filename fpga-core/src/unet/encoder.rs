@@ -3,8 +3,9 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use super::conditioning::Conditioning;
+use super::conditioning::{AddedConditioning, Conditioning};
 use super::config::{EncoderConfig, StageConfig};
+use super::prepared::{Guide, PreparedConditioning};
 use super::stage::{DownStage, MidStage};
 use crate::nn::{Conv2d, SinusoidalEmbedding, TimestepEmbedding, Window, add, silu};
 
@@ -64,39 +65,62 @@ impl EncoderConfig {
 }
 
 impl UNetEncoder {
+    /// Reads the text and embeds the extra vector, once per job.
+    pub fn prepare(&self, conditioning: &Conditioning) -> PreparedConditioning {
+        let context = &conditioning.context;
+        let down = self
+            .down_blocks
+            .iter()
+            .flat_map(|stage| stage.read_text(context));
+        let mid = self
+            .mid_block
+            .iter()
+            .flat_map(|stage| stage.read_text(context));
+        let added = conditioning
+            .added
+            .as_ref()
+            .and_then(|added| self.embed_added(added));
+        PreparedConditioning {
+            text: down.chain(mid).collect(),
+            added,
+        }
+    }
+
+    fn embed_added(&self, added: &AddedConditioning) -> Option<Tensor<2>> {
+        let (embedding, size) = self.add_embedding.as_ref().zip(self.size)?;
+        let [batch, numbers] = added.time_ids.dims();
+        let sizes = size.forward(added.time_ids.clone().reshape([batch * numbers]));
+        let sizes = sizes.reshape([batch, numbers * size.width]);
+        Some(embedding.forward(Tensor::cat(vec![added.text_embeds.clone(), sizes], 1)))
+    }
+
     /// The vector that every residual block receives, already through their common SiLU.
     ///
     /// # Shapes
     /// - `timesteps`: `[b]`
     /// - returns `[b, time_width]`
-    pub fn embed_time(&self, timesteps: Tensor<1>, conditioning: &Conditioning) -> Tensor<2> {
+    pub fn embed_time(
+        &self,
+        timesteps: Tensor<1>,
+        conditioning: &PreparedConditioning,
+    ) -> Tensor<2> {
         let time = self
             .time_embedding
             .forward(self.timestep.forward(timesteps));
-        let Some(((embedding, size), added)) = self
-            .add_embedding
-            .as_ref()
-            .zip(self.size)
-            .zip(conditioning.added.as_ref())
-        else {
-            return silu(time);
-        };
-        let [batch, numbers] = added.time_ids.dims();
-        let sizes = size.forward(added.time_ids.clone().reshape([batch * numbers]));
-        let sizes = sizes.reshape([batch, numbers * size.width]);
-        let vector = Tensor::cat(vec![added.text_embeds.clone(), sizes], 1);
-        silu(time + embedding.forward(vector))
+        silu(match &conditioning.added {
+            Some(added) => time + added.clone(),
+            None => time,
+        })
     }
 
     /// # Shapes
-    /// - `latents`: `[b, in_channels, h, w]`; `time`: from [`embed_time`](Self::embed_time)
+    /// - `latents`: `[b, in_channels, h, w]`
     /// - `hint`: `[b, channels₀, h, w]`, an encoded condition that is added after `conv_in`
-    pub fn forward(
+    pub(super) fn forward(
         &self,
         latents: Tensor<4>,
         hint: Option<Tensor<4>>,
-        time: &Tensor<2>,
-        context: &Tensor<3>,
+        guide: &mut Guide<'_>,
     ) -> Encoded {
         let mut hidden = self.conv_in.forward(latents);
         if let Some(hint) = hint {
@@ -105,12 +129,27 @@ impl UNetEncoder {
 
         let mut skips = vec![hidden.clone()];
         for stage in &self.down_blocks {
-            hidden = stage.forward(hidden, time, context, &mut skips);
+            hidden = stage.forward(hidden, guide, &mut skips);
         }
 
         if let Some(mid) = &self.mid_block {
-            hidden = mid.forward(hidden, time, context);
+            hidden = mid.forward(hidden, guide);
         }
         Encoded { skips, hidden }
+    }
+
+    /// The whole encoder on its own, as a ControlNet runs it.
+    ///
+    /// # Shapes
+    /// - `latents`: `[b, in_channels, h, w]`; `timesteps`: `[b]`; `hint`: `[b, channels₀, h, w]`
+    pub fn encode(
+        &self,
+        latents: Tensor<4>,
+        timesteps: Tensor<1>,
+        hint: Tensor<4>,
+        conditioning: &PreparedConditioning,
+    ) -> Encoded {
+        let time = self.embed_time(timesteps, conditioning);
+        self.forward(latents, Some(hint), &mut Guide::new(time, conditioning))
     }
 }

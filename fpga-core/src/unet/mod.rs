@@ -7,6 +7,7 @@ mod conditioning;
 mod config;
 mod diffusers;
 mod encoder;
+mod prepared;
 mod stage;
 mod transformer;
 
@@ -16,8 +17,11 @@ use burn::tensor::{Device, Tensor};
 pub use conditioning::{AddedConditioning, Conditioning, ControlResiduals};
 pub use config::{AddedConfig, EncoderConfig, StageConfig, TransformerConfig, UNetConfig};
 pub use encoder::{Encoded, UNetEncoder};
+pub use prepared::PreparedConditioning;
 pub use stage::{DownStage, MidStage, UpStage};
 pub use transformer::{SpatialTransformer, TransformerBlock};
+
+use prepared::Guide;
 
 use crate::error::{Error, Result};
 use crate::nn::{Conv2d, GroupNorm, Window, add};
@@ -68,9 +72,24 @@ impl UNet {
         &self.config
     }
 
+    /// What of `conditioning` stays the same at every step, computed once per job.
+    ///
+    /// # Shapes
+    /// As [`Conditioning`] says; checked by [`check`](Self::check), at the edge.
+    pub fn prepare(&self, conditioning: &Conditioning) -> PreparedConditioning {
+        let mut prepared = self.encoder.prepare(conditioning);
+        let up = self
+            .up_blocks
+            .iter()
+            .flat_map(|stage| stage.read_text(&conditioning.context));
+        prepared.text.extend(up);
+        prepared
+    }
+
     /// # Shapes
     /// - `latents`: `[b, in_channels, h, w]`, any `h` and `w`
     /// - `timesteps`: `[b]`
+    /// - `conditioning`: from [`prepare`](Self::prepare), for the same batch
     /// - `control`: a ControlNet's residuals for the same latents
     /// - returns `[b, out_channels, h, w]`
     ///
@@ -79,16 +98,16 @@ impl UNet {
         &self,
         latents: Tensor<4>,
         timesteps: Tensor<1>,
-        conditioning: &Conditioning,
+        conditioning: &PreparedConditioning,
         control: Option<&ControlResiduals>,
     ) -> Tensor<4> {
         let time = self.encoder.embed_time(timesteps, conditioning);
+        let guide = &mut Guide::new(time, conditioning);
 
-        let context = &conditioning.context;
         let Encoded {
             mut skips,
             mut hidden,
-        } = self.encoder.forward(latents, None, &time, context);
+        } = self.encoder.forward(latents, None, guide);
 
         if let Some(control) = control {
             let added = skips.into_iter().zip(&control.down);
@@ -99,7 +118,7 @@ impl UNet {
         }
 
         for stage in &self.up_blocks {
-            hidden = stage.forward(hidden, &time, context, &mut skips);
+            hidden = stage.forward(hidden, guide, &mut skips);
         }
 
         self.conv_out

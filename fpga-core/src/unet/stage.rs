@@ -4,8 +4,9 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use super::config::{EncoderConfig, StageConfig, TransformerConfig};
+use super::prepared::Guide;
 use super::transformer::SpatialTransformer;
-use crate::nn::{Downsample, ResnetBlock, ResnetConfig, Upsample, join_channels};
+use crate::nn::{Downsample, KeyValue, ResnetBlock, ResnetConfig, Upsample, join_channels};
 
 /// What every residual block and transformer of one network shares.
 impl EncoderConfig {
@@ -55,6 +56,13 @@ pub struct DownStage {
 }
 
 impl DownStage {
+    /// Keys and values of the text, in the order of use.
+    pub(super) fn read_text(&self, context: &Tensor<3>) -> impl Iterator<Item = KeyValue> {
+        self.attentions
+            .iter()
+            .flat_map(|attention| attention.read_text(context))
+    }
+
     /// `inputs` channels come in; `halves` except in the innermost stage.
     pub(super) fn new(
         network: &EncoderConfig,
@@ -75,19 +83,18 @@ impl DownStage {
     /// Appends every output that the way up will need to `skips`.
     ///
     /// # Shapes
-    /// - `hidden`: `[b, inputs, h, w]`; `time`: `[b, time_width]`, through SiLU
+    /// - `hidden`: `[b, inputs, h, w]`
     /// - returns `[b, channels, ⌈h/2⌉, ⌈w/2⌉]`, or unhalved in the innermost stage
     pub(super) fn forward(
         &self,
         mut hidden: Tensor<4>,
-        time: &Tensor<2>,
-        context: &Tensor<3>,
+        guide: &mut Guide<'_>,
         skips: &mut Vec<Tensor<4>>,
     ) -> Tensor<4> {
         for (layer, resnet) in self.resnets.iter().enumerate() {
-            hidden = resnet.forward(hidden, Some(time));
+            hidden = resnet.forward(hidden, Some(&guide.time));
             if let Some(attention) = self.attentions.get(layer) {
-                hidden = attention.forward(hidden, context);
+                hidden = attention.forward(hidden, guide);
             }
             skips.push(hidden.clone());
         }
@@ -107,6 +114,13 @@ pub struct MidStage {
 }
 
 impl MidStage {
+    /// Keys and values of the text, in the order of use.
+    pub(super) fn read_text(&self, context: &Tensor<3>) -> impl Iterator<Item = KeyValue> {
+        self.attentions
+            .iter()
+            .flat_map(|attention| attention.read_text(context))
+    }
+
     pub(super) fn new(
         network: &EncoderConfig,
         channels: usize,
@@ -122,15 +136,10 @@ impl MidStage {
 
     /// # Shapes
     /// - `hidden` and result: `[b, channels, h, w]`
-    pub(super) fn forward(
-        &self,
-        hidden: Tensor<4>,
-        time: &Tensor<2>,
-        context: &Tensor<3>,
-    ) -> Tensor<4> {
-        let hidden = self.resnets[0].forward(hidden, Some(time));
-        let hidden = self.attentions[0].forward(hidden, context);
-        self.resnets[1].forward(hidden, Some(time))
+    pub(super) fn forward(&self, hidden: Tensor<4>, guide: &mut Guide<'_>) -> Tensor<4> {
+        let hidden = self.resnets[0].forward(hidden, Some(&guide.time));
+        let hidden = self.attentions[0].forward(hidden, guide);
+        self.resnets[1].forward(hidden, Some(&guide.time))
     }
 }
 
@@ -144,6 +153,13 @@ pub struct UpStage {
 }
 
 impl UpStage {
+    /// Keys and values of the text, in the order of use.
+    pub(super) fn read_text(&self, context: &Tensor<3>) -> impl Iterator<Item = KeyValue> {
+        self.attentions
+            .iter()
+            .flat_map(|attention| attention.read_text(context))
+    }
+
     /// `inputs` channels come from below; `skips` are the channels of the skips, in order of use.
     pub(super) fn new(
         network: &EncoderConfig,
@@ -171,17 +187,16 @@ impl UpStage {
     pub(super) fn forward(
         &self,
         mut hidden: Tensor<4>,
-        time: &Tensor<2>,
-        context: &Tensor<3>,
+        guide: &mut Guide<'_>,
         skips: &mut Vec<Tensor<4>>,
     ) -> Tensor<4> {
         for (layer, resnet) in self.resnets.iter().enumerate() {
             let skip = skips
                 .pop()
                 .expect("the config has one skip per layer on the way up");
-            hidden = resnet.forward(join_channels(hidden, skip), Some(time));
+            hidden = resnet.forward(join_channels(hidden, skip), Some(&guide.time));
             if let Some(attention) = self.attentions.get(layer) {
-                hidden = attention.forward(hidden, context);
+                hidden = attention.forward(hidden, guide);
             }
         }
         match (&self.upsampler, skips.last()) {

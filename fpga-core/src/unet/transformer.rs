@@ -4,8 +4,9 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use super::config::TransformerConfig;
+use super::prepared::Guide;
 use crate::nn::{
-    Added, Attention, AttentionConfig, Conv2d, GegluFeedForward, GroupNorm, LayerNorm,
+    Added, Attention, AttentionConfig, Conv2d, GegluFeedForward, GroupNorm, KeyValue, LayerNorm,
 };
 use crate::nn::{Linear, Window, to_map, to_tokens};
 
@@ -44,12 +45,13 @@ impl TransformerBlock {
     }
 
     /// # Shapes
-    /// - `tokens` and result: `[b, h·w, width]`; `context`: `[b, n, context_width]`
-    pub fn forward(&self, tokens: Tensor<3>, context: &Tensor<3>) -> Tensor<3> {
+    /// - `tokens` and result: `[b, h·w, width]`
+    pub(super) fn forward(&self, tokens: Tensor<3>, guide: &mut Guide<'_>) -> Tensor<3> {
         let normed = self.norm1.forward(tokens.clone());
-        let tokens = self.attn1.forward_added(normed.clone(), normed, tokens);
+        let pixels = self.attn1.key_value(normed.clone());
+        let tokens = self.attn1.forward_added(normed, pixels, tokens);
         let normed = self.norm2.forward(tokens.clone());
-        let tokens = self.attn2.forward_added(normed, context.clone(), tokens);
+        let tokens = self.attn2.forward_added(normed, guide.next_text(), tokens);
         let normed = self.norm3.forward(tokens.clone());
         self.ff.forward_added(normed, tokens)
     }
@@ -122,13 +124,23 @@ impl SpatialTransformer {
     }
 
     /// # Shapes
-    /// - `input` and result: `[b, channels, h, w]`; `context`: `[b, n, context_width]`
-    pub fn forward(&self, input: Tensor<4>, context: &Tensor<3>) -> Tensor<4> {
+    /// - `input` and result: `[b, channels, h, w]`
+    pub(super) fn forward(&self, input: Tensor<4>, guide: &mut Guide<'_>) -> Tensor<4> {
         let tokens = self.proj_in.enter(self.norm.forward(input.clone()));
         let tokens = self
             .transformer_blocks
             .iter()
-            .fold(tokens, |tokens, block| block.forward(tokens, context));
+            .fold(tokens, |tokens, block| block.forward(tokens, guide));
         self.proj_out.leave_onto(tokens, input)
+    }
+
+    /// Keys and values of the text, one per block, in the order of use.
+    ///
+    /// # Shapes
+    /// - `context`: `[b, n, context_width]`
+    pub(super) fn read_text(&self, context: &Tensor<3>) -> impl Iterator<Item = KeyValue> {
+        self.transformer_blocks
+            .iter()
+            .map(|block| block.attn2.key_value(context.clone()))
     }
 }

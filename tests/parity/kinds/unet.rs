@@ -20,7 +20,12 @@ pub(super) fn unet(case: &Case, device: &Device) -> Result<Tensors> {
     unet.check(latents.dims(), &conditioning, control.as_ref())?;
 
     let mut outputs = Tensors::default();
-    let noise = unet.forward(latents, timesteps, &conditioning, control.as_ref());
+    let noise = unet.forward(
+        latents,
+        timesteps,
+        &unet.prepare(&conditioning),
+        control.as_ref(),
+    );
     outputs.push_tensor("sample", noise);
     Ok(outputs)
 }
@@ -38,7 +43,8 @@ pub(super) fn controlnet(case: &Case, device: &Device) -> Result<Tensors> {
     controlnet.check(latents.dims(), &conditioning, condition.dims())?;
 
     let hint = controlnet.encode_condition(condition);
-    let residuals = controlnet.forward(latents, timesteps, &conditioning, hint);
+    let residuals =
+        controlnet.forward(latents, timesteps, &controlnet.prepare(&conditioning), hint);
     let ControlResiduals { down, mid } = residuals.scaled(scale);
     let mut outputs = Tensors::default();
     for (index, residual) in down.into_iter().enumerate() {

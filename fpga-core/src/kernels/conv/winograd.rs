@@ -336,6 +336,7 @@ impl Multiply<'_> {
 }
 
 /// `G g Gᵀ` of `count` channels: `raw[channel][9][panel] → to[36][channel][panel]`.
+#[expect(clippy::needless_range_loop, reason = "columns of small matrices")]
 #[inline(always)]
 fn transform_kernels<S: Simd>(simd: S, raw: &[f32], count: usize, to: &mut [f32], stride: usize) {
     let zero = simd.splat(0.0);
@@ -368,6 +369,7 @@ fn transform_kernels<S: Simd>(simd: S, raw: &[f32], count: usize, to: &mut [f32]
 }
 
 /// `Aᵀ m A` of one tile and register.
+#[expect(clippy::needless_range_loop, reason = "columns of small matrices")]
 #[inline(always)]
 unsafe fn inverse<S: Simd>(simd: S, from: *const f32, stride: usize) -> [[S::V; 4]; 4] {
     let zero = simd.splat(0.0);

@@ -12,7 +12,7 @@ use crate::kernels::Activation;
 use crate::kernels::activation::{get, registers, set};
 use crate::kernels::conv::Shape;
 use crate::kernels::level::Level;
-use crate::kernels::norm::{Sums, sum, sum_of_squares};
+use crate::kernels::norm::{Sums, kept};
 use crate::kernels::parallel::{Shared, for_each};
 use crate::kernels::scratch::Scratch;
 use crate::kernels::simd::{Kernel, Simd};
@@ -335,21 +335,29 @@ impl Kernel for Rows<'_> {
         let (tilted, flat) = self.sums.split_at_mut(width);
         tilted.fill(0.0);
         flat.fill(0.0);
-        let beyond = (width.next_multiple_of(S::LANES) - width) as f32;
         for at in (0..self.input.len()).step_by(width) {
             let input = &self.input[at..at + width];
             let gradient = &self.gradient[at..at + width];
             let out = &mut self.out[at..at + width];
-            let mean = sum(simd, input) / width as f32;
-            let means = simd.splat(mean);
-            // Lanes behind the row's end read as zero and were counted as mean².
-            let spread = sum_of_squares(simd, input, means) - beyond * mean * mean;
-            let inverse = 1.0 / (spread.max(0.0) / width as f32 + epsilon).sqrt();
-            let inverses = simd.splat(inverse);
+            let first = simd.splat(input[0]);
+            let mut sums = simd.splat(0.0);
+            for (start, count) in registers::<S>(width) {
+                let distance = simd.sub(get(simd, input, start, count), first);
+                sums = simd.add(sums, kept(simd, out, start, count, distance));
+            }
+            let mean = simd.splat(simd.sum(sums) / width as f32);
+            let mut squares = simd.splat(0.0);
+            for (start, count) in registers::<S>(width) {
+                let distance = simd.sub(get(simd, out, start, count), mean);
+                let distance = kept(simd, out, start, count, distance);
+                squares = simd.mul_add(distance, distance, squares);
+            }
+            let variance = simd.sum(squares) / width as f32;
+            let inverse = simd.splat(1.0 / (variance + epsilon).sqrt());
             let (mut plain, mut leaning) = (simd.splat(0.0), simd.splat(0.0));
             for (start, count) in registers::<S>(width) {
-                let x = simd.sub(get(simd, input, start, count), means);
-                let x = simd.mul(x, inverses);
+                let x = simd.mul(get(simd, out, start, count), inverse);
+                set(simd, out, start, count, x);
                 let dy = get(simd, gradient, start, count);
                 let sum = simd.mul_add(dy, x, get(simd, tilted, start, count));
                 set(simd, tilted, start, count, sum);
@@ -360,15 +368,14 @@ impl Kernel for Rows<'_> {
                 plain = simd.add(plain, scaled);
                 leaning = simd.mul_add(scaled, x, leaning);
             }
-            let flat_mean = simd.splat(simd.sum(plain) / width as f32);
+            let offset = simd.splat(simd.sum(plain) / width as f32);
             let slope = simd.splat(simd.sum(leaning) / width as f32);
             for (start, count) in registers::<S>(width) {
-                let x = simd.sub(get(simd, input, start, count), means);
-                let x = simd.mul(x, inverses);
+                let x = get(simd, out, start, count);
                 let dy = get(simd, gradient, start, count);
                 let scaled = simd.mul(dy, get(simd, weight, start, count));
-                let rest = simd.neg_mul_add(x, slope, simd.sub(scaled, flat_mean));
-                set(simd, out, start, count, simd.mul(rest, inverses));
+                let rest = simd.neg_mul_add(x, slope, simd.sub(scaled, offset));
+                set(simd, out, start, count, simd.mul(rest, inverse));
             }
         }
     }

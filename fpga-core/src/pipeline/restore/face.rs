@@ -13,7 +13,7 @@ use super::request::{Plan, RestoreRequest, Task};
 use crate::diffusion::Guidance;
 use crate::error::Result;
 use crate::face::{ColourShift, match_colour};
-use crate::pipeline::guided::GuidedDenoiser;
+use crate::pipeline::guided::{Guided, GuidedDenoiser};
 use crate::pipeline::job::{Monitor, Phase, Progress};
 use crate::pipeline::model::StableDiffusion;
 use crate::pipeline::picture::{host_values, mask_to_tensor};
@@ -50,22 +50,20 @@ impl<'a> FaceWay<'a> {
         (plan, task): (&'a Plan, &'a Task),
         [source, target]: [PromptPair; 2],
     ) -> Result<Self> {
-        let neutral = GuidedDenoiser::new(&model.unet, source, Guidance::new(1.0))?;
-        let guided = GuidedDenoiser::new(&model.unet, target, request.guidance)?;
         let size = task.crop.size() as usize;
         model.vae.check_picture([1, 3, size, size])?;
         let channels = model.vae.config().latent_channels;
         let (height, width) = task.latent_mask(model)?.dim();
-        for denoiser in [&neutral, &guided] {
-            denoiser.check([1, channels, height, width])?;
-        }
+        let shape = [1, channels, height, width];
+        let ready =
+            |prompts, guidance| Guided::new(&model.unet, prompts, guidance)?.ready_for(shape);
         Ok(Self {
             model,
             request,
             plan,
             task,
-            neutral,
-            guided,
+            neutral: ready(source, Guidance::new(1.0))?,
+            guided: ready(target, request.guidance)?,
         })
     }
 
@@ -227,7 +225,102 @@ fn relative_error(found: &[f32], wanted: &[f32]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+
+    use ndarray::Array2;
+    use safetensors::SafeTensors;
+
     use super::*;
+    use crate::face::{CropSettings, FaceBox};
+    use crate::pipeline::model::LoadOptions;
+    use crate::pipeline::prompt::Prompt;
+    use crate::pipeline::restore::{Face, Gate};
+
+    fn fixture(path: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../tests/fixtures")
+            .join(path)
+    }
+
+    fn tensor(path: &str, name: &str) -> (Vec<usize>, Vec<f32>) {
+        let bytes = std::fs::read(fixture(path)).unwrap();
+        let tensors = SafeTensors::deserialize(&bytes).unwrap();
+        let view = tensors.tensor(name).unwrap();
+        let (numbers, _) = view.data().as_chunks::<4>();
+        let numbers = numbers.iter().map(|bytes| f32::from_le_bytes(*bytes));
+        (view.shape().to_vec(), numbers.collect())
+    }
+
+    fn prompt(name: &str) -> Prompt {
+        let (shape, values) = tensor("diir/inputs.safetensors", name);
+        let context = Tensor::from_data(TensorData::new(values, shape), &Device::flex());
+        Prompt::Embedded {
+            context,
+            pooled: None,
+        }
+    }
+
+    /// Mask, steps, prompts and guidance, from the crop to the decoded face.
+    #[test]
+    fn every_stage_equals_the_reference() {
+        let folder = fixture("txt2img/ddim");
+        let model =
+            StableDiffusion::load(folder, &LoadOptions::default(), &Device::flex()).unwrap();
+        let photograph = image::open(fixture("pictures/astronaut.png"))
+            .unwrap()
+            .to_rgb8();
+        let picture = image::imageops::crop_imm(&photograph, 110, 95, 32, 32).to_image();
+        let mask = Array2::from_shape_fn((32, 32), |(_, x)| if x < 16 { 1.0 } else { 0.0 });
+        let face = Face {
+            mask: Some(mask),
+            ..Face::new(FaceBox::new(0.0, 0.0, 32.0, 32.0).unwrap())
+        };
+        let request = RestoreRequest {
+            negative_prompt: prompt("negative"),
+            source_prompt: Some(prompt("source")),
+            steps: 5,
+            fixed_point_iterations: 0,
+            guidance: Guidance::new(4.0),
+            crop: CropSettings {
+                size: 32,
+                reach: 1.0,
+                ..CropSettings::default()
+            },
+            feather: 0.0,
+            gate: Gate::OPEN,
+            ..RestoreRequest::new(&picture, vec![face], prompt("target"))
+        };
+        let plan = request.check(&model).unwrap();
+        let source = request.encode_source(&model).unwrap();
+        let target = request.encode_target(&model, &request.prompt).unwrap();
+        let job = (&plan, &plan.tasks[0]);
+        let mut way = FaceWay::new(&model, &request, job, [source, target]).unwrap();
+
+        let check = |found: Vec<f32>, name: &str| {
+            let (_, wanted) = tensor("diir/expected.safetensors", name);
+            assert_eq!(found.len(), wanted.len(), "{name}");
+            let error = relative_error(&found, &wanted);
+            assert!(error < 1e-4, "{name}: {error}");
+        };
+        let values = |latents: &Tensor<4>| host_values(latents.clone(), "latents").unwrap();
+        let monitor = &mut Monitor::none();
+        let clean = way
+            .encode(&plan.tasks[0].crop.extract(&picture).unwrap())
+            .unwrap();
+        check(values(&clean), "clean");
+        let trajectory = way.invert(clean, monitor).unwrap();
+        check(values(trajectory.noisiest()), "noisiest");
+        let latents = way.regenerate(trajectory, 0, monitor).unwrap();
+        check(values(&latents), "regenerated");
+        let decoded = model.vae.decode(model.vae.unscale(latents.clone()));
+        check(values(&decoded), "picture");
+        let crop = way.decode(latents, "face").unwrap();
+        let levels = values(&decoded)
+            .into_iter()
+            .map(|v| (v * 127.5 + 127.5).clamp(0.0, 255.0));
+        let planes: Vec<f32> = crop.permuted_axes([2, 0, 1]).iter().copied().collect();
+        assert_eq!(planes, Vec::from_iter(levels));
+    }
 
     #[test]
     fn levels_survive_the_tensor() {

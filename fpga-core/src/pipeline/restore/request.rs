@@ -192,13 +192,17 @@ impl<'a> RestoreRequest<'a> {
 
     /// What the networks are told on the way to noise.
     pub(super) fn encode_source(&self, model: &StableDiffusion) -> Result<PromptPair> {
-        let source = match (&self.source_prompt, &self.negative_prompt) {
+        let source = self.source();
+        self.encode(model, [&source, &source])
+            .context(|| "source prompt")
+    }
+
+    fn source(&self) -> Prompt {
+        match (&self.source_prompt, &self.negative_prompt) {
             (Some(source), _) => source.clone(),
             (None, Prompt::Text(_)) => Prompt::from(""),
             (None, embedded) => embedded.clone(),
-        };
-        self.encode(model, [&source, &source])
-            .context(|| "source prompt")
+        }
     }
 
     /// What the networks are told on the way back to a face with this prompt.
@@ -257,4 +261,39 @@ impl Task {
 
 pub(super) fn in_face(index: usize) -> String {
     format!("face {index}")
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, Tensor};
+
+    use super::*;
+
+    #[test]
+    fn the_source_is_neutral_unless_given() {
+        let picture = RgbImage::new(8, 8);
+        let request = |negative: Prompt| RestoreRequest {
+            negative_prompt: negative,
+            ..RestoreRequest::new(&picture, Vec::new(), "a face")
+        };
+        let text = |prompt: Prompt| match prompt {
+            Prompt::Text(text) => text,
+            Prompt::Embedded { .. } => panic!("text was asked for"),
+        };
+        assert_eq!(text(request("blurred".into()).source()), "");
+        let context = Tensor::<3>::ones([1, 3, 12], &Device::flex());
+        let negative = Prompt::Embedded {
+            context,
+            pooled: None,
+        };
+        assert!(matches!(
+            request(negative.clone()).source(),
+            Prompt::Embedded { .. }
+        ));
+        let given = RestoreRequest {
+            source_prompt: Some("a man".into()),
+            ..request(negative)
+        };
+        assert_eq!(text(given.source()), "a man");
+    }
 }

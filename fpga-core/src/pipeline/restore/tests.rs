@@ -176,6 +176,23 @@ fn a_given_mask_is_obeyed_to_the_pixel() {
 }
 
 #[test]
+fn overlapping_faces_share_their_pixels() {
+    let picture = photograph();
+    let faces = vec![astronaut(0.0), Face::new(region(130.0, 70.0, 210.0, 160.0))];
+    let plan = request(&picture, faces).check(model()).unwrap();
+    let [one, other] = &plan.tasks[..] else {
+        panic!("two faces")
+    };
+    let mut shared = 0;
+    for (x, y, weight) in one.mask.covered() {
+        let sum = weight + other.mask.weight(x, y);
+        assert!(sum <= 1.0 + 1e-6, "({x}, {y}): {sum}");
+        shared += usize::from(sum > weight);
+    }
+    assert!(shared > 100, "{shared}");
+}
+
+#[test]
 fn nothing_to_do_returns_the_input_and_runs_nothing() {
     let picture = photograph();
     let mut empty = astronaut(0.0);

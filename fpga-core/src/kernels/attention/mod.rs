@@ -5,15 +5,17 @@
 //! are read and written in place. Keys and values of every head are packed once; tasks are blocks of
 //! queries of one head, which walk over blocks of keys with a running maximum and sum.
 
+mod packing;
+
+use packing::{Pack, Packing};
+
 use super::activation::{get, registers, set};
 use super::level::Level;
 use super::math::exp2;
 use super::micro::{Product, Start, multiply};
-use super::pack::{Block, pack_panel};
 use super::parallel::{Shared, for_each, threads};
 use super::scratch::Scratch;
 use super::simd::{Kernel, Simd};
-use super::weights::WeightView;
 
 /// Queries per task.
 const QUERIES: usize = 56;
@@ -117,125 +119,6 @@ impl Attention {
     fn place(&self, head: usize, length: usize, token: usize) -> usize {
         let (batch, head) = (head / self.heads, head % self.heads);
         ((batch * length + token) * self.heads + head) * self.width
-    }
-}
-
-/// How keys and values of one head lie in packed memory: panels of keys `[d][panel]`, then groups of
-/// value columns, `[m][group]` each.
-#[derive(Clone, Copy)]
-struct Packing {
-    panel: usize,
-    keys: usize,
-    width: usize,
-    /// Registers per group of value columns.
-    vectors: usize,
-    lanes: usize,
-    groups: usize,
-}
-
-impl Packing {
-    fn new(attention: &Attention, level: Level) -> Self {
-        let lanes = level.panel() / 2;
-        let all = attention.width.div_ceil(lanes);
-        let groups = all.div_ceil(level.run(WidestGroup));
-        Self {
-            panel: level.panel(),
-            keys: attention.keys.next_multiple_of(level.panel()),
-            width: attention.width,
-            vectors: all.div_ceil(groups),
-            lanes,
-            groups,
-        }
-    }
-
-    /// Columns of one group of values.
-    fn columns(&self) -> usize {
-        self.vectors * self.lanes
-    }
-
-    /// Values that one head takes.
-    fn size(&self) -> usize {
-        self.keys * (self.width + self.groups * self.columns())
-    }
-
-    /// Where key panel number `index` starts.
-    fn panel_at(&self, index: usize) -> usize {
-        index * self.panel * self.width
-    }
-
-    /// Where key `key` of value group `group` starts.
-    fn value_at(&self, group: usize, key: usize) -> usize {
-        self.keys * self.width + (group * self.keys + key) * self.columns()
-    }
-}
-
-/// Registers that a group of value columns may take: a tile of several rows must still fit.
-struct WidestGroup;
-
-impl Kernel for WidestGroup {
-    type Output = usize;
-
-    #[inline(always)]
-    fn run<S: Simd>(self, _: S) -> usize {
-        if S::REGISTERS >= 32 { 5 } else { 3 }
-    }
-}
-
-/// Packs one block of keys and values of one head.
-struct Pack<'a> {
-    attention: &'a Attention,
-    packing: Packing,
-    key: &'a [f32],
-    value: &'a [f32],
-    head: usize,
-    block: usize,
-    to: Shared<'a>,
-}
-
-impl Kernel for Pack<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let Self {
-            attention,
-            packing,
-            head,
-            ..
-        } = self;
-        let (first, end) = (
-            self.block * KEYS,
-            attention.keys.min((self.block + 1) * KEYS),
-        );
-        let stride = attention.heads * attention.width;
-        let start = head * packing.size();
-        for key in (first..end).step_by(S::PANEL) {
-            let rows = S::PANEL.min(end - key);
-            let block = Block {
-                matrix: WeightView::F32(&self.key[attention.place(head, attention.keys, key)..]),
-                stride,
-                first_row: 0,
-                rows,
-                first_column: 0,
-                columns: attention.width,
-            };
-            let at = start + packing.panel_at(key / S::PANEL);
-            // SAFETY: panels do not overlap, and each block of each head runs once.
-            let to = unsafe { self.to.part(at..at + S::PANEL * attention.width) };
-            pack_panel(simd, block, to);
-        }
-        let columns = packing.columns();
-        for key in first..end {
-            let values =
-                &self.value[attention.place(head, attention.keys, key)..][..attention.width];
-            for (group, values) in values.chunks(columns).enumerate() {
-                let at = start + packing.value_at(group, key);
-                // SAFETY: as above.
-                let to = unsafe { self.to.part(at..at + columns) };
-                to[..values.len()].copy_from_slice(values);
-                to[values.len()..].fill(0.0);
-            }
-        }
     }
 }
 
@@ -436,132 +319,4 @@ impl Attend<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::kernels::oracle::{Numbers, check};
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(48))]
-
-        #[test]
-        fn equals_the_naive_sum(
-            batch in 1usize..3, heads in 1usize..4, queries in 1usize..70, keys in 1usize..100,
-            width in 1usize..100, causal: bool, seed: u64,
-        ) {
-            compare(Attention { batch, queries, keys, heads, width, causal }, seed, 1.0);
-        }
-    }
-
-    #[test]
-    fn widths_of_the_models_and_several_blocks_of_keys() {
-        for (width, queries, keys) in [
-            (40, 130, 600),
-            (64, 77, 77),
-            (80, 60, 300),
-            (160, 33, 81),
-            (512, 20, 270),
-        ] {
-            let causal = queries == keys;
-            compare(
-                Attention {
-                    batch: 1,
-                    queries,
-                    keys,
-                    heads: 2,
-                    width,
-                    causal,
-                },
-                7,
-                1.0,
-            );
-        }
-        compare(
-            Attention {
-                batch: 1,
-                queries: 520,
-                keys: 520,
-                heads: 1,
-                width: 8,
-                causal: true,
-            },
-            8,
-            1.0,
-        );
-    }
-
-    #[test]
-    fn large_scores_do_not_overflow() {
-        let sizes = Attention {
-            batch: 1,
-            queries: 30,
-            keys: 300,
-            heads: 2,
-            width: 40,
-            causal: false,
-        };
-        compare(sizes, 9, 30.0);
-    }
-
-    fn compare(sizes: Attention, seed: u64, strength: f32) {
-        let Attention {
-            batch,
-            queries,
-            keys,
-            heads,
-            width,
-            ..
-        } = sizes;
-        let mut numbers = Numbers::new(seed);
-        let mut query = numbers.take(batch * queries * heads * width);
-        query.iter_mut().for_each(|value| *value *= strength);
-        let key = numbers.take(batch * keys * heads * width);
-        let value = numbers.take(key.len());
-        let expected = naive(&sizes, &query, &key, &value);
-        for level in Level::available() {
-            let mut out = vec![f32::NAN; query.len()];
-            sizes.run_at(level, [&query, &key, &value], &mut out);
-            check(
-                level.name(),
-                &out,
-                &expected,
-                2e-6 * f64::from(strength.max(1.0)),
-            );
-        }
-    }
-
-    fn naive(sizes: &Attention, query: &[f32], key: &[f32], value: &[f32]) -> Vec<f64> {
-        let width = sizes.width;
-        let mut out = vec![0.0; query.len()];
-        for head in 0..sizes.batch * sizes.heads {
-            for row in 0..sizes.queries {
-                let at = sizes.place(head, sizes.queries, row);
-                let visible = if sizes.causal {
-                    sizes.keys.min(row + 1)
-                } else {
-                    sizes.keys
-                };
-                let places: Vec<usize> = (0..visible)
-                    .map(|k| sizes.place(head, sizes.keys, k))
-                    .collect();
-                let score = |&place: &usize| {
-                    let pairs = query[at..at + width].iter().zip(&key[place..place + width]);
-                    pairs
-                        .map(|(q, k)| f64::from(*q) * f64::from(*k))
-                        .sum::<f64>()
-                        / (width as f64).sqrt()
-                };
-                let scores: Vec<f64> = places.iter().map(score).collect();
-                let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                let total: f64 = scores.iter().map(|s| (s - top).exp()).sum();
-                for (score, place) in scores.iter().zip(places) {
-                    for i in 0..width {
-                        out[at + i] += (score - top).exp() / total * f64::from(value[place + i]);
-                    }
-                }
-            }
-        }
-        out
-    }
-}
+mod tests;

@@ -1,0 +1,147 @@
+//! `fpga_face`: one face of a picture, as the caller found it.
+
+use std::ffi::c_char;
+
+use fpga_core::face::{FaceBox, Landmarks5};
+use fpga_core::pipeline::{Face, Prompt};
+use ndarray::Array2;
+
+use crate::fault::{Fault, Outcome};
+use crate::growing::{self, Growing};
+use crate::guard::guard;
+use crate::image::{self, fpga_image_view, fpga_pixel_format};
+use crate::status::fpga_status;
+use crate::view::{flag, optional_text, zero};
+
+/// More faces than any picture has: such a number was never set.
+const MOST_FACES: usize = 4096;
+
+/// One face. Start from `FPGA_FACE_INIT`. Pointers are borrowed for the call.
+///
+/// In an array every element has the same `struct_size`, and elements are that many bytes apart.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct fpga_face {
+    /// Size of this struct.
+    pub struct_size: usize,
+    /// Where the face may change: `FPGA_PIXEL_FORMAT_GRAY8`, as large as the picture. NULL: a mask
+    /// made from the landmarks, or from the box.
+    pub mask: *const fpga_image_view,
+    /// What it looks like; NULL for the prompt of the request.
+    pub prompt: *const c_char,
+    /// Left, top, right and bottom edge in pixels; parts may lie outside the picture.
+    pub r#box: [f32; 4],
+    /// Left eye, right eye, nose tip, left and right mouth corner as a viewer of the upright face sees
+    /// them: x, y of each, in pixels.
+    pub landmarks: [f32; 10],
+    /// 1 if `landmarks` are set, 0 to ignore them.
+    pub has_landmarks: u32,
+    /// Must be 0.
+    pub reserved: u32,
+}
+
+// SAFETY: `repr(C)`, `struct_size` first, pointers, floats and integers.
+unsafe impl Growing for fpga_face {
+    const NAME: &'static str = "fpga_face";
+    const FIRST_SIZE: usize = 3 * size_of::<usize>() + 14 * size_of::<f32>() + 8;
+
+    fn defaults() -> Self {
+        Self {
+            struct_size: size_of::<Self>(),
+            mask: std::ptr::null(),
+            prompt: std::ptr::null(),
+            r#box: [0.0; 4],
+            landmarks: [0.0; 10],
+            has_landmarks: 0,
+            reserved: 0,
+        }
+    }
+}
+
+/// Sets every field to its default, as `FPGA_FACE_INIT` does.
+///
+/// `size` is `sizeof *face`; it becomes `struct_size`.
+///
+/// Ownership: `face` stays the caller's.
+/// Threads: any.
+/// NULL: `face` must not be NULL.
+/// Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fpga_face_init(face: *mut fpga_face, size: usize) -> fpga_status {
+    // SAFETY: the caller says that `face` has `size` bytes.
+    guard(|_| unsafe { growing::write(&fpga_face::defaults(), face, size) })
+}
+
+/// Copies an array of faces.
+///
+/// # Safety
+/// `faces` is NULL, or points to `count` structs of one version whose pointers live during the call.
+pub(crate) unsafe fn copy_in(faces: *const fpga_face, count: usize) -> Outcome<Vec<Face>> {
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    if count > MOST_FACES {
+        let why = format!("needs 0 to {MOST_FACES}, found {count}");
+        return Err(Fault::argument("num_faces", why));
+    }
+    // SAFETY: this function's contract.
+    let stride = unsafe { growing::declared_size(faces) }?;
+    (0..count)
+        .map(|index| {
+            // SAFETY: elements lie as far apart as the first one is large, by the contract.
+            let face = unsafe { read_one(faces.byte_add(index * stride), stride) };
+            face.map_err(|fault| fault.context(format!("face {index}")))
+        })
+        .collect()
+}
+
+/// # Safety
+/// `face` is an element of an array whose elements are `stride` bytes apart, and its pointers live
+/// during the call.
+unsafe fn read_one(face: *const fpga_face, stride: usize) -> Outcome<Face> {
+    // SAFETY: this function's contract.
+    let size = unsafe { growing::declared_size(face) }?;
+    if size != stride {
+        let why = format!("is {size}, the first face's is {stride}");
+        return Err(Fault::argument("fpga_face.struct_size", why));
+    }
+    // SAFETY: this function's contract, and the element is as large as the array says.
+    let face = unsafe { growing::read(face) }?;
+    zero(face.reserved, "fpga_face.reserved")?;
+    let landmarks = flag(face.has_landmarks, "fpga_face.has_landmarks")?;
+    let [left, top, right, bottom] = face.r#box;
+    // SAFETY: this function's contract.
+    let (mask, prompt) = unsafe {
+        (
+            mask(face.mask)?,
+            optional_text(face.prompt, "fpga_face.prompt")?,
+        )
+    };
+    Ok(Face {
+        region: FaceBox::new(left, top, right, bottom)?,
+        landmarks: landmarks.then(|| points(&face.landmarks)).transpose()?,
+        mask,
+        prompt: prompt.map(Prompt::from),
+    })
+}
+
+fn points(values: &[f32; 10]) -> Outcome<Landmarks5> {
+    let point = |index: usize| [values[2 * index], values[2 * index + 1]];
+    Ok(Landmarks5::new([0, 1, 2, 3, 4].map(point))?)
+}
+
+/// # Safety
+/// `view` is NULL or a struct whose pixels live during the call.
+unsafe fn mask(view: *const fpga_image_view) -> Outcome<Option<Array2<f32>>> {
+    if view.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: this function's contract.
+    let pixels = unsafe { image::copy_in(view, fpga_pixel_format::Gray8) };
+    let pixels = pixels.map_err(|fault| fault.context("mask"))?;
+    let shape = (pixels.height as usize, pixels.width as usize);
+    let mask = Array2::from_shape_fn(shape, |(y, x)| {
+        f32::from(pixels.bytes[y * shape.1 + x]) / 255.0
+    });
+    Ok(Some(mask))
+}

@@ -1,0 +1,197 @@
+//! `fpga_model`: everything a job needs from one checkpoint.
+
+use std::collections::BTreeMap;
+use std::ffi::c_char;
+use std::sync::Arc;
+
+use fpga_core::pipeline::{LoadOptions, StableDiffusion};
+use fpga_core::weights::Storage;
+
+use crate::context::fpga_context;
+use crate::fault::{Fault, Outcome};
+use crate::growing::{self, Growing};
+use crate::guard::{guard, release};
+use crate::handle::{Handle, borrow, share};
+use crate::status::fpga_status;
+use crate::text::{copy_out, json};
+use crate::view::{Out, optional_text, text, zero};
+
+/// In which type weights are kept. Computation is in 32 bits.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum fpga_storage {
+    /// As the checkpoint has them.
+    AsStored = 1,
+    /// Four bytes per weight.
+    F32 = 2,
+    /// Two bytes, 11 bits of precision, up to 65504.
+    F16 = 3,
+    /// Two bytes, 8 bits of precision, the range of `F32`.
+    Bf16 = 4,
+}
+
+impl fpga_storage {
+    fn from_code(code: u32) -> Outcome<Storage> {
+        Ok(match code {
+            1 => Storage::AsStored,
+            2 => Storage::F32,
+            3 => Storage::F16,
+            4 => Storage::BF16,
+            _ => {
+                let why = format!("no such storage: {code}");
+                return Err(Fault::argument("fpga_model_params.storage", why));
+            }
+        })
+    }
+}
+
+/// How a model is loaded. Start from `FPGA_MODEL_PARAMS_INIT`. Strings are borrowed for the call.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct fpga_model_params {
+    /// Size of this struct.
+    pub struct_size: usize,
+    /// Prefer weight files of this variant, such as `"fp16"`, where the folder has them; NULL for
+    /// none.
+    pub variant: *const c_char,
+    /// Folder of the tokenizer's files, for checkpoints without one; NULL for the checkpoint's own.
+    pub tokenizer: *const c_char,
+    /// The same for the second tokenizer of SDXL.
+    pub tokenizer_2: *const c_char,
+    /// One of `fpga_storage`.
+    pub storage: u32,
+    /// Must be 0.
+    pub reserved: u32,
+}
+
+// SAFETY: `repr(C)`, `struct_size` first, pointers and integers.
+unsafe impl Growing for fpga_model_params {
+    const NAME: &'static str = "fpga_model_params";
+    const FIRST_SIZE: usize = size_of::<usize>() + 3 * size_of::<*const c_char>() + 8;
+
+    fn defaults() -> Self {
+        Self {
+            struct_size: size_of::<Self>(),
+            variant: std::ptr::null(),
+            tokenizer: std::ptr::null(),
+            tokenizer_2: std::ptr::null(),
+            storage: fpga_storage::AsStored as u32,
+            reserved: 0,
+        }
+    }
+}
+
+/// UNet, VAE, text models and noise schedule of one checkpoint, on one device.
+pub struct fpga_model {
+    pub(crate) context: Arc<fpga_context>,
+    pub(crate) model: StableDiffusion,
+}
+
+impl Handle for fpga_model {
+    const NAME: &'static str = "model";
+}
+
+/// Sets every field to its default, as `FPGA_MODEL_PARAMS_INIT` does.
+///
+/// `size` is `sizeof *params`; it becomes `struct_size`.
+///
+/// Ownership: `params` stays the caller's.
+/// Threads: any.
+/// NULL: `params` must not be NULL.
+/// Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fpga_model_params_init(
+    params: *mut fpga_model_params,
+    size: usize,
+) -> fpga_status {
+    // SAFETY: the caller says that `params` has `size` bytes.
+    guard(|_| unsafe { growing::write(&fpga_model_params::defaults(), params, size) })
+}
+
+/// Loads a checkpoint: a folder in the layout of diffusers, or one `.safetensors` or `.ckpt` file.
+///
+/// Ownership: inputs are borrowed for the call. `*model` is the caller's; free it with
+/// `fpga_model_free`. Jobs keep their model alive, so it may be freed before them.
+/// Threads: any. A model may be used by many threads at once, and loads may run side by side.
+/// NULL: `params` may be NULL for the defaults; nothing else may.
+/// Errors: `FPGA_STATUS_IO`, `FPGA_STATUS_FORMAT`, `FPGA_STATUS_WEIGHTS`, `FPGA_STATUS_UNSUPPORTED`,
+/// `FPGA_STATUS_DEVICE`, `FPGA_STATUS_INVALID_ARGUMENT`, each naming part and file;
+/// `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`; those of `fpga_context_new`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn fpga_model_load(
+    context: *const fpga_context,
+    path: *const c_char,
+    params: *const fpga_model_params,
+    model: *mut *mut fpga_model,
+) -> fpga_status {
+    guard(|scope| {
+        // SAFETY: the caller's contract for an output.
+        let out = unsafe { Out::handle(model) }?;
+        // SAFETY: the caller's contract for a handle, a string and a params struct.
+        let (context, path, options) =
+            unsafe { (share(context)?, text(path, "path")?, options(params)?) };
+        scope.enter(&context)?;
+        let device = context.device.open()?;
+        let model = context.run(|| Ok(StableDiffusion::load(path, &options, &device)?))?;
+        out.give(Arc::new(fpga_model { context, model }));
+        Ok(())
+    })
+}
+
+/// # Safety
+/// `params` is NULL, or a struct whose strings live during the call.
+unsafe fn options(params: *const fpga_model_params) -> Outcome<LoadOptions> {
+    if params.is_null() {
+        return Ok(LoadOptions::default());
+    }
+    // SAFETY: this function's contract.
+    let params = unsafe { growing::read(params) }?;
+    zero(params.reserved, "fpga_model_params.reserved")?;
+    // SAFETY: this function's contract.
+    let string = |pointer, name| unsafe { optional_text(pointer, name) };
+    Ok(LoadOptions {
+        storage: fpga_storage::from_code(params.storage)?,
+        variant: string(params.variant, "fpga_model_params.variant")?.map(Into::into),
+        tokenizer: string(params.tokenizer, "fpga_model_params.tokenizer")?.map(Into::into),
+        tokenizer_2: string(params.tokenizer_2, "fpga_model_params.tokenizer_2")?.map(Into::into),
+    })
+}
+
+/// Copies what became of every tensor, as JSON: by part (`unet`, `vae`, `text_encoder`, ...) the lists
+/// `applied`, `missing`, `unused` and `mismatched`.
+///
+/// With `buffer` NULL and `capacity` 0 it only writes the size to `needed`, the final NUL included.
+///
+/// Ownership: the text is copied into `buffer`, which stays the caller's.
+/// Threads: any.
+/// NULL: `model` must not be NULL; either `buffer` or `needed` may be, not both.
+/// Errors: `FPGA_STATUS_BUFFER_TOO_SMALL` (then only `needed` is written),
+/// `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_POISONED`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fpga_model_load_report_json(
+    model: *const fpga_model,
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+) -> fpga_status {
+    guard(|scope| {
+        // SAFETY: the caller's contract for a handle.
+        let model = unsafe { borrow(model) }?;
+        scope.enter(&model.context)?;
+        let reports: BTreeMap<_, _> = (model.model.load_reports.iter())
+            .map(|(part, report)| (part, report))
+            .collect();
+        // SAFETY: the caller's contract for `buffer` and `needed`.
+        unsafe { copy_out(&json(&reports)?, buffer, capacity, needed) }
+    })
+}
+
+/// Gives up the caller's reference to a model. Its memory goes when its last job is gone too.
+///
+/// Threads: any, but not while another thread still calls with this pointer.
+/// NULL: does nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fpga_model_free(model: *mut fpga_model) {
+    release(model);
+}

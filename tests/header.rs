@@ -1,0 +1,134 @@
+//! `include/fpga.h` is what the sources of `fpga-ffi` generate, and every C and C++ compiler takes it.
+//!
+//! After a change of the interface, `FPGA_BLESS=1 cargo test -p fpga-tests --test header` rewrites it.
+
+#[path = "c/mod.rs"]
+mod c;
+
+use std::ffi::CStr;
+use std::fs;
+use std::path::PathBuf;
+
+fn header() -> PathBuf {
+    c::workspace().join("include/fpga.h")
+}
+
+fn generated() -> String {
+    let source = c::workspace().join("fpga-ffi");
+    let config = cbindgen::Config::from_file(source.join("cbindgen.toml")).unwrap();
+    let mut text = Vec::new();
+    cbindgen::Builder::new()
+        .with_crate(source)
+        .with_config(config)
+        .generate()
+        .unwrap()
+        .write(&mut text);
+    String::from_utf8(text).unwrap()
+}
+
+#[test]
+fn the_header_is_what_the_sources_generate() {
+    let fresh = generated();
+    if std::env::var_os("FPGA_BLESS").is_some() {
+        fs::write(header(), &fresh).unwrap();
+    }
+    let committed = fs::read_to_string(header()).unwrap_or_default();
+    let differing = committed
+        .lines()
+        .zip(fresh.lines())
+        .position(|(old, new)| old != new)
+        .map_or(fresh.lines().count().min(committed.lines().count()), |at| {
+            at
+        });
+    assert!(
+        committed == fresh,
+        "include/fpga.h is stale from line {} on; FPGA_BLESS=1 rewrites it",
+        differing + 1
+    );
+}
+
+#[test]
+fn the_header_alone_is_clean_c_and_cpp() {
+    let folder = tempfile::tempdir().unwrap();
+    let use_it = "#include <fpga.h>\n\
+        fpga_context_params context = FPGA_CONTEXT_PARAMS_INIT;\n\
+        fpga_model_params model = FPGA_MODEL_PARAMS_INIT;\n\
+        fpga_image_view view = FPGA_IMAGE_VIEW_INIT;\n\
+        fpga_face face = FPGA_FACE_INIT;\n\
+        fpga_restore_params restore = FPGA_RESTORE_PARAMS_INIT;\n\
+        int checked(void);\n\
+        int checked(void) { return FPGA_CHECK_ABI() ? 0 : 1; }\n";
+    let cases = [
+        ("c99", "use.c"),
+        ("c11", "use.c"),
+        ("c++11", "use.cpp"),
+        ("c++17", "use.cpp"),
+    ];
+    for (standard, name) in cases {
+        let file = folder.path().join(name);
+        fs::write(&file, use_it).unwrap();
+        c::succeed(
+            c::compiler(name.ends_with("cpp"))
+                .arg(format!("-std={standard}"))
+                .args(["-Wall", "-Wextra", "-Werror", "-pedantic", "-fsyntax-only"])
+                .arg("-I")
+                .arg(c::workspace().join("include"))
+                .arg(&file),
+        );
+    }
+}
+
+#[test]
+fn version_macros_agree_with_the_package_and_the_library() {
+    let header = fs::read_to_string(header()).unwrap();
+    let number = |name: &str| -> u32 {
+        let lead = format!("#define {name} ");
+        let line = header.lines().find_map(|line| line.strip_prefix(&lead));
+        line.unwrap_or_else(|| panic!("no {name}")).parse().unwrap()
+    };
+    let parts = ["MAJOR", "MINOR", "PATCH"].map(|part| number(&format!("FPGA_VERSION_{part}")));
+    let version = parts.map(|part| part.to_string()).join(".");
+    // All packages of the workspace share one version.
+    assert_eq!(version, env!("CARGO_PKG_VERSION"));
+    // SAFETY: the string is static and ends with NUL.
+    let running = unsafe { CStr::from_ptr(fpga::fpga_version()) };
+    assert_eq!(running.to_str().unwrap(), version);
+    assert_eq!(number("FPGA_ABI_VERSION"), fpga::fpga_abi_version());
+}
+
+#[test]
+fn every_status_in_the_header_has_its_name_in_the_library() {
+    let header = fs::read_to_string(header()).unwrap();
+    let lines = header.lines().map(str::trim);
+    let mut count = 0;
+    for line in lines.filter(|line| line.starts_with("FPGA_STATUS_")) {
+        let (name, code) = line.trim_end_matches(',').split_once(" = ").unwrap();
+        let code: u32 = code.parse().unwrap();
+        // SAFETY: the string is static and ends with NUL.
+        let known = unsafe { CStr::from_ptr(fpga::fpga_status_name(code)) };
+        assert_eq!(known.to_str().unwrap(), name);
+        count += 1;
+    }
+    assert!(count > 10, "found only {count}");
+}
+
+/// The header has no name that another library could have too, and no byte that a compiler could
+/// misread.
+#[test]
+fn the_header_keeps_to_its_prefix_and_to_ascii() {
+    let text = fs::read_to_string(header()).unwrap();
+    assert_eq!(text.find(|c: char| !c.is_ascii()), None);
+    let names = text.lines().filter_map(|line| {
+        let line = line.trim();
+        let defined = line.strip_prefix("#define ");
+        let declared = line.strip_prefix("typedef struct ");
+        let constant = line.split_once(" = ").map(|(name, _)| name);
+        defined
+            .or(declared)
+            .or(constant.filter(|name| !name.contains([' ', '*'])))
+    });
+    let (ours, foreign): (Vec<&str>, Vec<&str>) =
+        names.partition(|name| name.starts_with("FPGA_") || name.starts_with("fpga_"));
+    assert!(ours.len() > 50, "found only {ours:?}");
+    assert!(foreign.is_empty(), "{foreign:?}");
+}
