@@ -18,7 +18,9 @@ fn steps(criterion: &mut Criterion) {
     let unet = randomize(config().init(&device).expect("a valid config"), 1);
     let numbers = |shape: &[usize]| {
         let count = shape.iter().product::<usize>();
-        let values: Vec<f32> = (0..count).map(|i| ((i * 7919) % 1009) as f32 / 504.5 - 1.0).collect();
+        let values: Vec<f32> = (0..count)
+            .map(|i| ((i * 7919) % 1009) as f32 / 504.5 - 1.0)
+            .collect();
         TensorData::new(values, shape.to_vec())
     };
     let latents = Tensor::<4>::from_data(numbers(&[16, 4, 16, 16]), &device);
@@ -30,7 +32,8 @@ fn steps(criterion: &mut Criterion) {
 
     let name = format!("step of {:.1} M parameters", unet.num_params() as f64 / 1e6);
     let forward = |unet: &UNet| {
-        let found = unet.forward(latents.clone(), timesteps.clone(), &conditioning, None);
+        let prepared = unet.prepare(&conditioning);
+        let found = unet.forward(latents.clone(), timesteps.clone(), &prepared, None);
         (found - noise.clone()).square().mean()
     };
     let mut group = criterion.benchmark_group("training");
