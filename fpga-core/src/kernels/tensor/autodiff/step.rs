@@ -82,7 +82,9 @@ struct Step;
 
 /// The function that [`record`] was given.
 #[derive(Clone)]
-struct Back<const N: usize>(Arc<dyn Fn(FlexTensor, &mut Found<N>) + Send + Sync>);
+struct Back<const N: usize>(Arc<Function<N>>);
+
+type Function<const N: usize> = dyn Fn(FlexTensor, &mut Found<N>) + Send + Sync;
 
 impl<const N: usize> fmt::Debug for Back<N> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
