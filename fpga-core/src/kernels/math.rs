@@ -48,10 +48,18 @@ pub(super) fn swish<S: Simd>(s: S, x: S::V, k: f32) -> S::V {
 }
 
 /// `x Φ(x)` with the normal distribution function Φ (Hendrycks & Gimpel 2016), not its tanh approximation.
+#[inline(always)]
+pub(super) fn gelu<S: Simd>(s: S, x: S::V) -> S::V {
+    let (tail, _) = normal(s, x);
+    let far = s.mul(x, tail);
+    s.where_negative(x, far, s.sub(x, far))
+}
+
+/// `1 − Φ(|x|)` and `e^(−x²/2)`.
 ///
 /// The tail is formula 7.1.26 of Abramowitz & Stegun, 1.5·10⁻⁷ from the error function everywhere.
 #[inline(always)]
-pub(super) fn gelu<S: Simd>(s: S, x: S::V) -> S::V {
+pub(super) fn normal<S: Simd>(s: S, x: S::V) -> (S::V, S::V) {
     const RATE: f32 = 0.327_591_1 * std::f32::consts::FRAC_1_SQRT_2;
     let t = s.div(
         s.splat(1.0),
@@ -63,6 +71,5 @@ pub(super) fn gelu<S: Simd>(s: S, x: S::V) -> S::V {
     }
     let bell = exp(s, s.mul(s.mul(x, x), s.splat(-0.5)));
     let tail = s.mul(s.mul(tail, t), s.mul(bell, s.splat(0.5)));
-    let far = s.mul(x, tail);
-    s.where_negative(x, far, s.sub(x, far))
+    (tail, bell)
 }

@@ -9,6 +9,8 @@
 mod activation;
 mod attention;
 mod conv;
+#[cfg(all(feature = "flex", feature = "train"))]
+mod gradient;
 mod level;
 mod linear;
 mod math;

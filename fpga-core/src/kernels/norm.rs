@@ -141,10 +141,10 @@ impl GroupNorm<'_> {
 }
 
 /// Sum and summed squares of each channel's distance to the first pixel, over some pixels.
-struct Sums<'a> {
-    picture: &'a [f32],
-    pixels: Range<usize>,
-    sums: &'a mut [f32],
+pub(super) struct Sums<'a> {
+    pub(super) picture: &'a [f32],
+    pub(super) pixels: Range<usize>,
+    pub(super) sums: &'a mut [f32],
 }
 
 impl Kernel for Sums<'_> {
@@ -301,7 +301,7 @@ impl Kernel for Rows<'_> {
 
 /// Writes a register of `count` values and returns it with zeros behind them.
 #[inline(always)]
-fn kept<S: Simd>(simd: S, to: &mut [f32], start: usize, count: usize, v: S::V) -> S::V {
+pub(super) fn kept<S: Simd>(simd: S, to: &mut [f32], start: usize, count: usize, v: S::V) -> S::V {
     set(simd, to, start, count, v);
     match count == S::LANES {
         true => v,

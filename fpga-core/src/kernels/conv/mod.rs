@@ -189,7 +189,7 @@ impl<'a> Convolution<'a> {
 }
 
 /// Input row (or column) behind each row of the padded, enlarged picture; `None` in the padding.
-fn sources(window: Window, length: usize, enlarged: usize) -> Vec<Option<usize>> {
+pub(super) fn sources(window: Window, length: usize, enlarged: usize) -> Vec<Option<usize>> {
     let inside = (0..enlarged).map(|position| Some(position * length / enlarged));
     let padding = |count| std::iter::repeat_n(None, count);
     padding(window.before)

@@ -202,14 +202,14 @@ pub(crate) fn join_channels(a: &Tensor<4>, b: &Tensor<4>) -> Option<Tensor<4>> {
 }
 
 /// A feature map `[b, c, h, w]` whose memory is NHWC.
-struct Map {
+pub(super) struct Map {
     tensor: FlexTensor,
-    shape: Shape,
+    pub(super) shape: Shape,
 }
 
 impl Map {
     /// Permutes the memory if it is not NHWC yet, as at the edges of a network.
-    fn of(tensor: &Tensor<4>) -> Option<Self> {
+    pub(super) fn of(tensor: &Tensor<4>) -> Option<Self> {
         let [batch, channels, height, width] = tensor.dims();
         let tensor = unwrap(tensor)?;
         let permuted = tensor.layout().permute(&[0, 2, 3, 1]);
@@ -230,8 +230,15 @@ impl Map {
         })
     }
 
+    /// As a tensor again, `[b, c, h, w]`.
+    #[cfg(feature = "train")]
+    pub(super) fn tensor(&self) -> Tensor<4> {
+        let permuted = self.tensor.layout().permute(&[0, 3, 1, 2]);
+        Tensor::from_primitive::<Flex>(self.tensor.clone().with_layout(permuted))
+    }
+
     /// `[b, h, w, c]`
-    fn pixels(&self) -> &[f32] {
+    pub(super) fn pixels(&self) -> &[f32] {
         self.tensor
             .as_slice()
             .expect("made contiguous when it was unwrapped")
@@ -239,11 +246,11 @@ impl Map {
 }
 
 /// Values in row-major order, in their stored type.
-struct Rows(FlexTensor);
+pub(super) struct Rows(FlexTensor);
 
 impl Rows {
     /// Activations: f32 only.
-    fn of<const D: usize>(tensor: &Tensor<D>) -> Option<Self> {
+    pub(super) fn of<const D: usize>(tensor: &Tensor<D>) -> Option<Self> {
         unwrap(tensor).map(Self::contiguous)
     }
 
@@ -272,7 +279,7 @@ impl Rows {
     }
 
     /// As f32 whatever they are stored as.
-    fn values(&self) -> Cow<'_, [f32]> {
+    pub(super) fn values(&self) -> Cow<'_, [f32]> {
         match self.view() {
             WeightView::F32(values) => Cow::Borrowed(values),
             WeightView::F16(values) => values.iter().map(|value| value.to_f32()).collect(),
@@ -290,22 +297,34 @@ fn unwrap<const D: usize>(tensor: &Tensor<D>) -> Option<FlexTensor> {
 }
 
 /// `Some(None)` where there is no tensor, `None` where there is one that the kernels cannot take.
-fn optional<T, R>(tensor: Option<&T>, unwrap: impl Fn(&T) -> Option<R>) -> Option<Option<R>> {
+pub(super) fn optional<T, R>(
+    tensor: Option<&T>,
+    unwrap: impl Fn(&T) -> Option<R>,
+) -> Option<Option<R>> {
     match tensor {
         Some(tensor) => unwrap(tensor).map(Some),
         None => Some(None),
     }
 }
 
-fn tensor_from<const D: usize>(shape: [usize; D], fill: impl FnOnce(&mut [f32])) -> Tensor<D> {
-    wrap(
-        filled(shape.iter().product(), fill),
-        Layout::contiguous(shape.into()),
-    )
+pub(super) fn tensor_from<const D: usize>(
+    shape: [usize; D],
+    fill: impl FnOnce(&mut [f32]),
+) -> Tensor<D> {
+    tensor_of(shape, filled(shape.iter().product(), fill))
+}
+
+pub(super) fn tensor_of<const D: usize>(shape: [usize; D], values: Vec<f32>) -> Tensor<D> {
+    wrap(values, Layout::contiguous(shape.into()))
 }
 
 /// `[b, c, h, w]` over NHWC memory.
-fn map_from(shape: Shape, fill: impl FnOnce(&mut [f32])) -> Tensor<4> {
+pub(super) fn map_from(shape: Shape, fill: impl FnOnce(&mut [f32])) -> Tensor<4> {
+    map_of(shape, filled(shape.len(), fill))
+}
+
+/// `[b, c, h, w]` over NHWC memory.
+pub(super) fn map_of(shape: Shape, values: Vec<f32>) -> Tensor<4> {
     let Shape {
         batch,
         height,
@@ -313,7 +332,7 @@ fn map_from(shape: Shape, fill: impl FnOnce(&mut [f32])) -> Tensor<4> {
         channels,
     } = shape;
     let nhwc = Layout::contiguous([batch, height, width, channels].into());
-    wrap(filled(shape.len(), fill), nhwc.permute(&[0, 3, 1, 2]))
+    wrap(values, nhwc.permute(&[0, 3, 1, 2]))
 }
 
 fn filled(length: usize, fill: impl FnOnce(&mut [f32])) -> Vec<f32> {

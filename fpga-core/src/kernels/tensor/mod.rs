@@ -1,21 +1,25 @@
 //! The kernels on tensors: what `nn` calls.
 //!
-//! Each function returns `None` where the kernels cannot serve: on another device, in another type
-//! than f32, or where gradients are tracked. The caller then uses ordinary tensor operations, which
-//! compute the same.
+//! Each function returns `None` where the kernels cannot serve: on another device or in another type
+//! than f32. The caller then uses ordinary tensor operations, which compute the same. Where gradients
+//! are tracked (feature `train`), the kernel also records its own way back.
 //!
 //! Feature maps stay `[b, c, h, w]` to everyone, but their memory is laid out `[b, h, w, c]`: the
 //! result of a kernel is a permuted view of NHWC memory, which the next kernel takes as it is.
 
 #[cfg(not(feature = "flex"))]
 mod absent;
+#[cfg(all(feature = "flex", feature = "train"))]
+mod autodiff;
 #[cfg(feature = "flex")]
 mod flex;
 
 #[cfg(not(feature = "flex"))]
 pub(crate) use absent::*;
+#[cfg(all(feature = "flex", feature = "train"))]
+pub(crate) use autodiff::*;
 use burn::tensor::Tensor;
-#[cfg(feature = "flex")]
+#[cfg(all(feature = "flex", not(feature = "train")))]
 pub(crate) use flex::*;
 
 /// What a convolution computes besides the sum over its window.
