@@ -1,1 +1,8 @@
-//! Placeholder.
+//! What the benches share: Stable Diffusion 1.5's sizes with random weights, and single operations
+//! named by their shapes.
+
+mod op;
+mod sd15;
+
+pub use op::{Op, Output};
+pub use sd15::{ClipTextInput, UNetInput, clip_text, controlnet, unet, vae};
