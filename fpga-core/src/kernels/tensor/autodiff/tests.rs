@@ -156,7 +156,8 @@ proptest! {
     }
 
     #[test]
-    fn layer_norms(rows in 1usize..50, width in 2usize..70, seed: u64) {
+    // Of two or three values the gradient all but vanishes, and only rounding would be compared.
+    fn layer_norms(rows in 1usize..50, width in 16usize..70, seed: u64) {
         compare(seed, &[rows * width, width, width], |leaves| {
             let x = leaves[0].clone().reshape([1, rows, width]);
             let parts = NormParts { weight: &leaves[1], bias: &leaves[2], epsilon: 1e-5 };
