@@ -18,6 +18,7 @@ mod lab;
 mod landmarks;
 mod mask;
 mod paste;
+mod region;
 mod resample;
 
 pub use affine::Affine;
@@ -30,6 +31,7 @@ pub use lab::{Lab, delta_e_2000};
 pub use landmarks::Landmarks5;
 pub use mask::{FaceMask, MaskShape, split_overlaps};
 pub use paste::{PasteReport, changed_outside, paste};
+pub use region::{face_region, head_of_body};
 
 /// The photograph that the room's tests share.
 #[cfg(test)]
