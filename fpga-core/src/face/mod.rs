@@ -12,7 +12,9 @@
 
 mod affine;
 mod align;
+mod arcface;
 mod back_projection;
+mod bisenet;
 mod colour;
 mod crop;
 mod dense_landmarks;
@@ -25,11 +27,19 @@ mod landmarks;
 mod mask;
 mod parts;
 mod paste;
+mod planes;
+mod portrait;
 mod resample;
+mod residual;
 mod skeleton;
 
 pub use affine::Affine;
 pub use align::{ALIGNED_SIZE, ARCFACE_TEMPLATE, align_face, alignment};
+pub use arcface::{ArcFace, ArcFaceConfig, ArcFaceEmbedder, IResBlock};
+pub use bisenet::{
+    AttentionRefinement, Backbone, BackboneBlock, BiSeNet, BiSeNetConfig, BiSeNetParser,
+    ContextPath, FeatureFusion, Head,
+};
 pub use colour::{ColourShift, match_colour};
 pub use crop::{CropPlan, CropSettings};
 pub use dense_landmarks::{DenseLandmarks, LandmarkDetector, LandmarkOrder};
@@ -42,6 +52,7 @@ pub use landmarks::Landmarks5;
 pub use mask::{FaceMask, MaskShape, split_overlaps};
 pub use parts::{FaceParser, FacePart, PartMap};
 pub use paste::{PasteReport, changed_outside, paste};
+pub use residual::ResidualStage;
 pub use skeleton::{Extremities, Keypoint, PoseEstimator, SEEN, Skeleton};
 
 /// The photograph that the room's tests share.
