@@ -13,7 +13,8 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 use fpga_core::RgbImage;
-use fpga_core::data::portrait::{Drawing, Framing, Part, Person, Scene, SceneSampler, Wording};
+use fpga_core::data::portrait::{Drawing, Framing, Person, Scene, SceneSampler, Wording};
+use fpga_core::face::{FacePart, SEEN};
 use image::Rgb;
 
 /// Draws a contact sheet of procedural portraits.
@@ -108,7 +109,7 @@ fn people(first: u64, count: u64) -> Vec<Person> {
 /// Every part in its own colour, with face boxes and landmarks.
 fn labelled(drawing: &Drawing) -> RgbImage {
     let colour = |part: u8, person: u8| {
-        let turn = u32::from(part) * 255 / Part::COUNT as u32;
+        let turn = u32::from(part) * 255 / FacePart::ALL.len() as u32;
         let wheel = |shift: u32| ((turn * 3 + shift) % 256) as u8;
         match person {
             0 => Rgb([24, 24, 28]),
@@ -131,7 +132,7 @@ fn labelled(drawing: &Drawing) -> RgbImage {
         for [x, y] in figure.landmarks.points() {
             dot(&mut picture, (x as i64, y as i64), Rgb([255, 255, 255]));
         }
-        for [x, y] in figure.skeleton.0.iter().flatten() {
+        for [x, y] in figure.skeleton.visible_body(SEEN).iter().flatten() {
             dot(&mut picture, (*x as i64, *y as i64), Rgb([255, 60, 60]));
         }
     }

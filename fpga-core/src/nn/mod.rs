@@ -5,6 +5,7 @@
 
 mod activation;
 mod attention;
+mod batch_norm;
 mod clip;
 mod conv;
 mod embedding;
@@ -15,12 +16,14 @@ mod linear;
 mod map;
 mod norm;
 mod param;
+mod prelu;
 mod resample;
 mod resnet;
 mod timestep;
 
 pub use activation::{gelu, quick_gelu, silu};
 pub use attention::{Attention, AttentionConfig, KeyValue, Reach, attend};
+pub use batch_norm::{BatchNorm, ConvNorm};
 pub use clip::{
     ClipActivation, ClipAttention, ClipEncoder, ClipEncoderConfig, ClipFeedForward, ClipLayer,
 };
@@ -33,6 +36,7 @@ pub use linear::Linear;
 pub use map::{add, join_channels, to_map, to_tokens};
 pub use norm::{GroupNorm, LayerNorm};
 pub(crate) use param::{cast_to, zeros};
+pub use prelu::PRelu;
 pub use resample::{Downsample, Upsample};
 pub use resnet::{ResnetBlock, ResnetConfig};
 pub use timestep::{SinusoidalEmbedding, TimestepEmbedding};

@@ -11,8 +11,8 @@ use tiny_skia::{
 };
 
 use super::curve::{Point, Shape};
-use super::part::Part;
 use super::tone::Tone;
+use crate::face::FacePart as Part;
 
 pub(super) struct Canvas {
     picture: Pixmap,

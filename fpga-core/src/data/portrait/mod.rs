@@ -17,23 +17,19 @@ mod draws;
 mod head;
 mod layout;
 mod paint;
-mod part;
 mod person;
 mod pose;
 mod scene;
-mod skeleton;
 mod tone;
 
 pub use backdrop::Backdrop;
 pub use brush::{Light, Style};
 pub use caption::Wording;
 pub use layout::{Framing, SceneSampler};
-pub use part::Part;
 pub use person::{
     Beard, BeardCut, Brows, Eyes, FaceShape, Glasses, Hair, HairColour, HairCut, Hairline, Lens,
     Marks, Mouth, Nose, Person, Presentation,
 };
 pub use pose::{Arm, Attire, Expression, Garment, Hat, Mood, Pose};
 pub use scene::{Drawing, DrawnFigure, Figure, Scene};
-pub use skeleton::Skeleton18;
 pub use tone::Tone;

@@ -12,9 +12,8 @@ use super::head::Head;
 use super::paint::{Sitter, face_outline, truth};
 use super::person::Person;
 use super::pose::{Attire, Expression, Pose};
-use super::skeleton::Skeleton18;
 use crate::error::{Context, Error, Result};
-use crate::face::{FaceBox, Landmarks5};
+use crate::face::{FaceBox, Landmarks5, Skeleton};
 
 /// Largest side that is drawn.
 const MAX_SIDE: u32 = 4096;
@@ -54,7 +53,7 @@ pub struct Figure {
 pub struct Drawing {
     /// What there is to see.
     pub picture: RgbImage,
-    /// `[height, width]`: the [`Part`](super::Part) of every pixel.
+    /// `[height, width]`: the [`FacePart`](crate::face::FacePart) of every pixel.
     pub parts: Array2<u8>,
     /// `[height, width]`: 0 for the background, `i` + 1 for figure `i`.
     pub people: Array2<u8>,
@@ -69,8 +68,8 @@ pub struct DrawnFigure {
     pub face: FaceBox,
     /// Eyes, nose tip, corners of the mouth.
     pub landmarks: Landmarks5,
-    /// Joints inside the picture.
-    pub skeleton: Skeleton18,
+    /// Joints inside the picture; the others have score 0.
+    pub skeleton: Skeleton,
     /// Share of the face that nobody in front hides and that is inside the picture.
     pub visible: f32,
 }
@@ -208,8 +207,8 @@ impl Scene {
 #[cfg(test)]
 mod tests {
     use super::super::layout::{Framing, SceneSampler};
-    use super::super::part::Part;
     use super::*;
+    use crate::face::FacePart as Part;
 
     fn people(first: u64, count: u64) -> Vec<Person> {
         (first..first + count).map(Person::from_seed).collect()
@@ -301,7 +300,7 @@ mod tests {
                 drawing
                     .parts
                     .iter()
-                    .all(|&part| usize::from(part) < Part::COUNT)
+                    .all(|&part| usize::from(part) < Part::ALL.len())
             );
             assert!(drawing.people.iter().all(|&person| person <= 3));
             for person in 1..=3 {
@@ -328,7 +327,10 @@ mod tests {
             ..SceneSampler::new(256)
         };
         let drawing = sampler.scene(&people(5, 1), 2).unwrap().draw().unwrap();
-        let joints = drawing.figures[0].skeleton.0.map(Option::unwrap_or_default);
+        let joints = drawing.figures[0]
+            .skeleton
+            .body
+            .map(|joint| [joint.x, joint.y]);
         for (right, left) in [(2, 5), (8, 11), (10, 13), (14, 15)] {
             assert!(
                 joints[right][0] > 0.0 && joints[right][0] < joints[left][0],

@@ -5,10 +5,10 @@ use crate::data::portrait::brush::{Brush, INK, Matter};
 use crate::data::portrait::canvas::{Canvas, Wash};
 use crate::data::portrait::curve::{Point, Shape};
 use crate::data::portrait::draws::sin_cos;
-use crate::data::portrait::part::Part;
 use crate::data::portrait::person::{Person, Presentation};
 use crate::data::portrait::pose::{Garment, Pose};
 use crate::data::portrait::tone::Tone;
+use crate::face::FacePart as Part;
 
 /// Shoulder to elbow, elbow to wrist, in units.
 const ARM: [f32; 2] = [1.32, 1.18];

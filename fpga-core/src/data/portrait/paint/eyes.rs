@@ -6,8 +6,8 @@ use super::Sitter;
 use crate::data::portrait::brush::INK;
 use crate::data::portrait::canvas::{Canvas, Wash};
 use crate::data::portrait::curve::{Point, Shape};
-use crate::data::portrait::part::Part;
 use crate::data::portrait::tone::Tone;
+use crate::face::FacePart as Part;
 
 /// An eye's ball stands out of its socket.
 const BALL: f32 = 0.03;

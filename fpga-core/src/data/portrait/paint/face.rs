@@ -8,9 +8,9 @@ use crate::data::portrait::canvas::{Canvas, Wash};
 use crate::data::portrait::curve::{Point, Shape};
 use crate::data::portrait::draws::{Draws, Purpose};
 use crate::data::portrait::head::Head;
-use crate::data::portrait::part::Part;
 use crate::data::portrait::person::{FaceShape, HairCut};
 use crate::data::portrait::tone::Tone;
+use crate::face::FacePart as Part;
 
 /// Where a bald head's face begins: what detectors call the top of a face.
 const FOREHEAD: f32 = -0.62;

@@ -3,9 +3,9 @@
 use super::Sitter;
 use crate::data::portrait::canvas::{Canvas, Wash};
 use crate::data::portrait::curve::{Point, Shape};
-use crate::data::portrait::part::Part;
 use crate::data::portrait::person::{Glasses, Lens};
 use crate::data::portrait::tone::Tone;
+use crate::face::FacePart as Part;
 
 /// Frames stand off the face.
 const OFF: f32 = 0.08;

@@ -9,8 +9,8 @@ use super::Sitter;
 use crate::data::portrait::brush::{INK, Matter};
 use crate::data::portrait::canvas::{Canvas, Wash};
 use crate::data::portrait::curve::Shape;
-use crate::data::portrait::part::Part;
 use crate::data::portrait::person::{HairCut, Hairline};
+use crate::face::FacePart as Part;
 
 /// What hangs behind neck and shoulders, and what is tied at the back of the head.
 pub(super) fn behind(canvas: &mut Canvas, sitter: &Sitter) {

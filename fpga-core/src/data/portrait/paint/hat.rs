@@ -4,8 +4,8 @@ use super::Sitter;
 use crate::data::portrait::brush::Matter;
 use crate::data::portrait::canvas::Canvas;
 use crate::data::portrait::curve::Shape;
-use crate::data::portrait::part::Part;
 use crate::data::portrait::pose::Hat;
+use crate::face::FacePart as Part;
 
 pub(super) fn paint(canvas: &mut Canvas, sitter: &Sitter) {
     let shapes = match sitter.attire.hat {

@@ -7,10 +7,10 @@ use crate::data::portrait::brush::INK;
 use crate::data::portrait::canvas::{Canvas, Wash};
 use crate::data::portrait::curve::{Point, Shape};
 use crate::data::portrait::head::Head;
-use crate::data::portrait::part::Part;
 use crate::data::portrait::person::Mouth;
 use crate::data::portrait::pose::Expression;
 use crate::data::portrait::tone::Tone;
+use crate::face::FacePart as Part;
 
 /// The mouth as it is in this picture.
 pub(super) struct Lips<'a> {

@@ -6,7 +6,7 @@ use super::Sitter;
 use crate::data::portrait::brush::INK;
 use crate::data::portrait::canvas::{Canvas, Wash};
 use crate::data::portrait::curve::Shape;
-use crate::data::portrait::part::Part;
+use crate::face::FacePart as Part;
 
 pub(super) fn paint(canvas: &mut Canvas, sitter: &Sitter, skin: &Mask) {
     let whole = silhouette(sitter);

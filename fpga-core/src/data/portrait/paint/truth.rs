@@ -5,14 +5,14 @@ use super::body::{Joints, joints};
 use super::eyes;
 use super::mouth::Lips;
 use crate::data::portrait::curve::Point;
-use crate::data::portrait::skeleton::Skeleton18;
+use crate::face::{Keypoint, Skeleton};
 
 /// A far ear is hidden when the head is turned more than this (sine).
 const EAR_HIDES: f32 = 0.36;
 
 pub(in crate::data::portrait) struct Truth {
     pub(in crate::data::portrait) landmarks: [Point; 5],
-    pub(in crate::data::portrait) skeleton: Skeleton18,
+    pub(in crate::data::portrait) skeleton: Skeleton,
 }
 
 pub(in crate::data::portrait) fn read(sitter: &Sitter, size: [u32; 2]) -> Truth {
@@ -31,7 +31,7 @@ pub(in crate::data::portrait) fn read(sitter: &Sitter, size: [u32; 2]) -> Truth 
     }
 }
 
-fn skeleton(sitter: &Sitter, (eyes, nose): ([Point; 2], Point), size: [u32; 2]) -> Skeleton18 {
+fn skeleton(sitter: &Sitter, (eyes, nose): ([Point; 2], Point), size: [u32; 2]) -> Skeleton {
     let Sitter { head, person, .. } = sitter;
     let Joints {
         neck,
@@ -66,5 +66,12 @@ fn skeleton(sitter: &Sitter, (eyes, nose): ([Point; 2], Point), size: [u32; 2]) 
     all.extend(limb(legs, left));
     all.extend(eyes.map(inside));
     all.extend(ears.map(|ear| ear.and_then(inside)));
-    Skeleton18(all.try_into().expect("eighteen joints are listed above"))
+    let keypoint = |joint: Option<Point>| {
+        joint.map_or(Keypoint::default(), |[x, y]| Keypoint { x, y, score: 1.0 })
+    };
+    let body: Vec<_> = all.into_iter().map(keypoint).collect();
+    Skeleton {
+        body: body.try_into().expect("eighteen joints are listed above"),
+        extremities: None,
+    }
 }
