@@ -247,7 +247,13 @@ mod tests {
         assert_eq!(points, GOLDEN, "{points:?}");
     }
 
-    const GOLDEN: [[f32; 2]; 5] = [[0.0; 2]; 5];
+    const GOLDEN: [[f32; 2]; 5] = [
+        [87.836006, 46.157917],
+        [102.825676, 47.567368],
+        [93.93748, 56.77951],
+        [86.95677, 61.34333],
+        [102.22174, 62.778664],
+    ];
 
     #[test]
     fn labels_lie_where_boxes_and_landmarks_say() {
