@@ -15,6 +15,7 @@ mod linear;
 mod map;
 mod norm;
 mod param;
+mod perceiver;
 mod resample;
 mod resnet;
 mod timestep;
@@ -33,6 +34,9 @@ pub use linear::Linear;
 pub use map::{add, join_channels, to_map, to_tokens};
 pub use norm::{GroupNorm, LayerNorm};
 pub(crate) use param::{cast_to, zeros};
+pub use perceiver::{
+    Perceiver, PerceiverAttention, PerceiverConfig, PerceiverFeedForward, PerceiverLayer,
+};
 pub use resample::{Downsample, Upsample};
 pub use resnet::{ResnetBlock, ResnetConfig};
 pub use timestep::{SinusoidalEmbedding, TimestepEmbedding};

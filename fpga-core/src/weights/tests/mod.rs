@@ -1,7 +1,9 @@
 //! Loading and saving a small module of our own layers, and files that must be refused.
 
+mod adapters;
 mod folders;
 mod hostile;
+mod lora;
 mod reference;
 mod round_trip;
 mod sizes;
