@@ -116,6 +116,30 @@ impl Attention {
         }
     }
 
+    /// What `tokens` ask.
+    ///
+    /// # Shapes
+    /// - `tokens`: `[b, n, query_width]`
+    pub fn query(&self, tokens: Tensor<3>) -> Tensor<3> {
+        self.to_q.forward(tokens)
+    }
+
+    /// What there is for `query` in `context`.
+    ///
+    /// # Shapes
+    /// - `query` and result: `[b, n, heads·d]`
+    pub fn find(&self, query: Tensor<3>, context: KeyValue) -> Tensor<3> {
+        attend(query, context.key, context.value, self.heads, Reach::Full)
+    }
+
+    /// What was found, in the tokens' own terms, added to `residual`.
+    ///
+    /// # Shapes
+    /// - `found`: `[b, n, heads·d]`; `residual` and result: `[b, n, query_width]`
+    pub fn answer(&self, found: Tensor<3>, residual: Tensor<3>) -> Tensor<3> {
+        self.to_out.forward_added(found, residual)
+    }
+
     /// What `tokens` find, added to `residual`.
     ///
     /// # Shapes
@@ -126,8 +150,7 @@ impl Attention {
         context: KeyValue,
         residual: Tensor<3>,
     ) -> Tensor<3> {
-        let query = self.to_q.forward(tokens);
-        let found = attend(query, context.key, context.value, self.heads, Reach::Full);
-        self.to_out.forward_added(found, residual)
+        let found = self.find(self.query(tokens), context);
+        self.answer(found, residual)
     }
 }

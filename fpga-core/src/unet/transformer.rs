@@ -51,7 +51,7 @@ impl TransformerBlock {
         let pixels = self.attn1.key_value(normed.clone());
         let tokens = self.attn1.forward_added(normed, pixels, tokens);
         let normed = self.norm2.forward(tokens.clone());
-        let tokens = self.attn2.forward_added(normed, guide.next_text(), tokens);
+        let tokens = guide.next_context().found_by(&self.attn2, normed, tokens);
         let normed = self.norm3.forward(tokens.clone());
         self.ff.forward_added(normed, tokens)
     }
