@@ -18,6 +18,7 @@ mod map;
 mod norm;
 mod param;
 mod prelu;
+mod perceiver;
 mod resample;
 mod resnet;
 mod timestep;
@@ -39,6 +40,9 @@ pub use map::{add, join_channels, to_map, to_tokens};
 pub use norm::{GroupNorm, LayerNorm};
 pub(crate) use param::{cast_to, zeros};
 pub use prelu::PRelu;
+pub use perceiver::{
+    Perceiver, PerceiverAttention, PerceiverConfig, PerceiverFeedForward, PerceiverLayer,
+};
 pub use resample::{Downsample, Upsample};
 pub use resnet::{ResnetBlock, ResnetConfig};
 pub use timestep::{SinusoidalEmbedding, TimestepEmbedding};
