@@ -166,17 +166,20 @@ impl<'m> PortraitGenerator<'m> {
             .map(|picture| request.canvas.finish(picture));
         let pictures: Vec<_> = pictures.collect();
         monitor.report(&Progress::new(Phase::Decode, 1, 1))?;
-        let people = request.people.as_ref();
-        let report = |picture| {
-            let size = request.canvas.size();
-            people.map(|people| people.report(&regions, meter.as_ref(), (picture, size)))
+        let people = match &request.people {
+            Some(people) => {
+                let pictures = pictures.iter().enumerate();
+                let report = |picture| people.report(&regions, meter.as_ref(), picture);
+                pictures.map(report).collect::<Result<_>>()?
+            }
+            None => Vec::new(),
         };
         Ok(Generated {
-            people: (0..pictures.len()).filter_map(report).collect(),
             pictures,
             seed,
             steps: request.steps,
             seconds: start.elapsed().as_secs_f64(),
+            people,
         })
     }
 

@@ -14,6 +14,7 @@ mod people;
 mod picture;
 mod preview;
 mod prompt;
+mod recognition;
 mod restore;
 mod seed;
 mod watch;
@@ -29,6 +30,7 @@ pub use picture::{
 };
 pub use preview::LatentPreview;
 pub use prompt::{Prompt, PromptChange, PromptEncoder, PromptPair, TextEncoder};
+pub use recognition::Recognition;
 pub use restore::{
     CropReport, Face, FaceEntry, FaceReport, FaceRestorer, Gate, KeptReason, RestoreReport,
     RestoreRequest, Restored, RoundTrip, Sharpness, Verdict, read_faces,
