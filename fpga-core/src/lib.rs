@@ -54,6 +54,7 @@
 //! Identity tokens and their adapters, face detection, training, and quantised weights.
 
 pub mod control;
+pub mod data;
 pub mod diffusion;
 pub mod error;
 pub mod face;

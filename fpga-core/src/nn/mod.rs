@@ -5,6 +5,7 @@
 
 mod activation;
 mod attention;
+mod batch_norm;
 mod clip;
 mod conv;
 mod embedding;
@@ -16,6 +17,7 @@ mod linear;
 mod map;
 mod norm;
 mod param;
+mod prelu;
 mod perceiver;
 mod resample;
 mod resnet;
@@ -23,6 +25,7 @@ mod timestep;
 
 pub use activation::{gelu, quick_gelu, silu};
 pub use attention::{Attention, AttentionConfig, KeyValue, Reach, attend};
+pub use batch_norm::{BatchNorm, ConvNorm};
 pub use clip::{
     ClipActivation, ClipAttention, ClipEncoder, ClipEncoderConfig, ClipFeedForward, ClipLayer,
 };
@@ -36,6 +39,7 @@ pub use linear::Linear;
 pub use map::{add, join_channels, to_map, to_tokens};
 pub use norm::{GroupNorm, LayerNorm};
 pub(crate) use param::{cast_to, zeros};
+pub use prelu::PRelu;
 pub use perceiver::{
     Perceiver, PerceiverAttention, PerceiverConfig, PerceiverFeedForward, PerceiverLayer,
 };

@@ -1,5 +1,6 @@
 //! Loading and saving a small module of our own layers, and files that must be refused.
 
+mod face_networks;
 mod adapters;
 mod folders;
 mod hostile;
