@@ -29,6 +29,7 @@ mod parts;
 mod paste;
 mod planes;
 mod portrait;
+mod region;
 mod resample;
 mod residual;
 mod skeleton;
@@ -54,6 +55,7 @@ pub use parts::{FaceParser, FacePart, PartMap};
 pub use paste::{PasteReport, changed_outside, paste};
 pub use residual::ResidualStage;
 pub use skeleton::{Extremities, Keypoint, PoseEstimator, SEEN, Skeleton};
+pub use region::{face_region, head_of_body};
 
 /// The photograph that the room's tests share.
 #[cfg(test)]
