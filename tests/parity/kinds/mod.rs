@@ -14,9 +14,11 @@
 //! | `scheduler` | `scheduler`, `config`, `num_inference_steps`, `eta`?, `strength`? | `sample`, or `clean` and `initial_noise` with a strength; `model_output.[i]`, `noise.[i]`? | `timesteps`, `sample`, `model_input.[i]`, `prev_sample.[i]` |
 //! | `torch_randn` | `draws`: a list of `seed` and `shape` | – | `randn.[i]` |
 //! | `mgmica` | `model`, `adapter` (a file in IP-Adapter's layout), `scales`? | `unet`'s without residuals, `identity_tokens` `[k, n, d]`, `identity_masks` `[k, H, W]` | `sample` |
+//! | `consistentid` | `model`, `checkpoint` (a file in upstream's layout), `shortcut`? | `unet`'s without residuals, `id_embedding` `[b, e]`, `clip_hidden_states` `[b, t, w]`, `part_hidden_states` `[b, 5, t, w]`, `facial_token_mask` `[b, n]` | `id_tokens`, `fused_text`, `sample` |
 //! | `txt2img` | `model`, `height`, `width`, `num_inference_steps`, `guidance_scale`, `seed` | `prompt_embeds`, `negative_prompt_embeds`? | `latents`, `image` |
 
 mod clip;
+mod consistent_id;
 mod mgmica;
 mod noise;
 mod scheduler;
@@ -43,6 +45,7 @@ const KINDS: &[(&str, Kind)] = &[
     ("scheduler", scheduler::scheduler),
     ("torch_randn", noise::torch_randn),
     ("mgmica", mgmica::mgmica),
+    ("consistentid", consistent_id::consistent_id),
     ("txt2img", txt2img::txt2img),
 ];
 
