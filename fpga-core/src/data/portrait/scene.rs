@@ -158,7 +158,7 @@ impl Scene {
             expression,
             attire,
         } = &self.figures[index];
-        let (brush, head) = (self.brush(pose.unit), Head::new(pose));
+        let (brush, head) = (self.brush(pose.unit), Head::new(pose, person.face.width));
         Sitter {
             brush,
             head,
