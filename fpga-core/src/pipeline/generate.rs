@@ -8,32 +8,19 @@ use image::RgbImage;
 use serde::Serialize;
 
 use super::canvas::{Canvas, PreparedCanvas};
-use super::guided::{ActiveControl, Guided};
+use super::control::{self, Control, ModalControl};
+use super::guided::Guided;
 use super::job::{Monitor, Phase, Progress};
 use super::model::StableDiffusion;
-use super::picture::{picture_to_tensor, tensor_to_pictures};
+use super::picture::tensor_to_pictures;
 use super::prompt::{Prompt, encode_prompts};
 use super::seed::{NoiseKind, resolve_seed};
 use super::watch::watch_steps;
-use crate::control::ControlNet;
 use crate::diffusion::Guidance;
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, Result};
 use crate::sampler::{Sampler, SamplerKind, sample, sample_within};
 use crate::text::LongPrompt;
 use crate::vae::Tiling;
-
-/// Spatial guidance of one ControlNet.
-#[derive(Clone, Debug)]
-pub struct Control<'a> {
-    /// The network.
-    pub net: &'a ControlNet,
-    /// Skeleton, landmarks or whatever it was trained on; as large as the picture.
-    pub condition: &'a RgbImage,
-    /// 1 as trained, 0 silent.
-    pub scale: f64,
-    /// Share of the steps at which it starts and ends to speak: `(0.0, 1.0)` for all.
-    pub window: (f64, f64),
-}
 
 /// One job of a [`PortraitGenerator`].
 #[derive(Clone, Debug)]
@@ -62,6 +49,8 @@ pub struct GenerateRequest<'a> {
     pub tiling: Option<Tiling>,
     /// ControlNets, summed.
     pub controls: Vec<Control<'a>>,
+    /// Condition pictures of the modalities that are merged into the model's UNet.
+    pub modalities: Vec<ModalControl<'a>>,
 }
 
 impl<'a> GenerateRequest<'a> {
@@ -80,6 +69,7 @@ impl<'a> GenerateRequest<'a> {
             noise: NoiseKind::default(),
             tiling: None,
             controls: Vec::new(),
+            modalities: Vec::new(),
         }
     }
 }
@@ -210,9 +200,12 @@ impl<'m> PortraitGenerator<'m> {
         } = request
             .canvas
             .prepare(model, batch, &sampler, noise.as_mut())?;
-        let controls = self.controls(request, size, sampler.timesteps())?;
+        let timesteps = sampler.timesteps();
+        let controls = control::activate(&request.controls, size, timesteps, &model.device)?;
+        let hint = control::hint(&request.modalities, size, latents.dims(), &model.device)?;
         let mut denoiser = Guided::new(&model.unet, prompts, request.guidance)?
             .with_controls(controls)
+            .with_hint(hint)
             .with_extra_channels(extra_channels)
             .ready_for(latents.dims())?;
 
@@ -223,71 +216,6 @@ impl<'m> PortraitGenerator<'m> {
             None => sample(&mut denoiser, &mut sampler, latents, noise, watch)?,
         };
         Ok(Sampled { latents, seed })
-    }
-
-    fn controls<'r>(
-        &self,
-        request: &GenerateRequest<'r>,
-        size: [u32; 2],
-        timesteps: &[f64],
-    ) -> Result<Vec<ActiveControl<'r>>> {
-        let device = &self.model.device;
-        let active = |(index, control): (usize, &Control<'r>)| {
-            let active = control
-                .active(timesteps)
-                .context(|| format!("control {index}"))?;
-            if control.condition.dimensions() != (size[0], size[1]) {
-                let expected = format!("{}×{} like the picture", size[0], size[1]);
-                let found = control.condition.dimensions();
-                return Err(Error::shape(
-                    format!("condition of control {index}"),
-                    expected,
-                    found,
-                ));
-            }
-            let condition = (picture_to_tensor(control.condition, device) + 1.0) / 2.0;
-            let hint = control.net.encode_condition(condition);
-            Ok(ActiveControl {
-                net: control.net,
-                hint,
-                scale: control.scale,
-                active,
-            })
-        };
-        request.controls.iter().enumerate().map(active).collect()
-    }
-}
-
-impl Control<'_> {
-    /// Largest and smallest timestep at which it speaks.
-    fn active(&self, timesteps: &[f64]) -> Result<(f64, f64)> {
-        let (start, end) = self.window;
-        if !(0.0 <= start && start <= end && end <= 1.0) {
-            let why = format!("needs 0 ≤ start ≤ end ≤ 1, found ({start}, {end})");
-            return Err(Error::invalid("window", why));
-        }
-        if !self.scale.is_finite() {
-            return Err(Error::invalid(
-                "scale",
-                format!("must be finite, found {}", self.scale),
-            ));
-        }
-        let count = timesteps.len();
-        let speaks = |&(index, _): &(usize, &f64)| {
-            let (begun, done) = (
-                index as f64 / count as f64,
-                (index + 1) as f64 / count as f64,
-            );
-            begun >= start && done <= end
-        };
-        let mut inside = timesteps
-            .iter()
-            .enumerate()
-            .filter(speaks)
-            .map(|(_, &timestep)| timestep);
-        // An empty range: speaks at no timestep.
-        let first = inside.next().unwrap_or(f64::NEG_INFINITY);
-        Ok((first, inside.next_back().unwrap_or(first)))
     }
 }
 

@@ -5,6 +5,7 @@
 
 use burn::tensor::Tensor;
 
+use super::control::ControlMode;
 use super::prompt::PromptPair;
 use crate::control::ControlNet;
 use crate::diffusion::Guidance;
@@ -21,6 +22,21 @@ pub(crate) struct ActiveControl<'a> {
     pub(crate) scale: f64,
     /// Timesteps at which it speaks, largest and smallest.
     pub(crate) active: (f64, f64),
+    pub(crate) mode: ControlMode,
+}
+
+impl ActiveControl<'_> {
+    /// Whether it leaves the negative prompt alone; style without places always does.
+    fn spares_negative(&self) -> bool {
+        self.mode == ControlMode::Guess || self.net.config().global_pool
+    }
+
+    fn weigh(&self, residuals: ControlResiduals) -> ControlResiduals {
+        match self.mode {
+            ControlMode::Guess if !self.net.config().global_pool => residuals.graded(self.scale),
+            _ => residuals.scaled(self.scale),
+        }
+    }
 }
 
 /// What is to be predicted.
@@ -29,8 +45,12 @@ pub(crate) struct Guided<'a> {
     /// Negative rows first, as every published pipeline orders them; without guidance only
     /// positive rows.
     conditioning: Conditioning,
+    /// The positive rows alone.
+    positive: Conditioning,
     guidance: Option<Guidance>,
     controls: Vec<ActiveControl<'a>>,
+    /// Encoded conditions of merged modalities: `[1, channels₀, h, w]`.
+    hint: Option<Tensor<4>>,
     /// Mask and masked latents of a 9-channel inpainting model: `[b, 5, h, w]`.
     extra_channels: Option<Tensor<4>>,
 }
@@ -42,6 +62,7 @@ impl<'a> Guided<'a> {
     /// The two prompts differ in width or length.
     pub(crate) fn new(unet: &'a UNet, prompts: PromptPair, guidance: Guidance) -> Result<Self> {
         let guided = guidance.scale > 1.0;
+        let positive = prompts.positive.clone();
         let conditioning = match guided {
             true => prompts.negative.followed_by(prompts.positive)?,
             false => prompts.positive,
@@ -50,8 +71,10 @@ impl<'a> Guided<'a> {
         Ok(Self {
             unet,
             conditioning,
+            positive,
             guidance,
             controls: Vec::new(),
+            hint: None,
             extra_channels: None,
         })
     }
@@ -59,6 +82,11 @@ impl<'a> Guided<'a> {
     #[must_use]
     pub(crate) fn with_controls(self, controls: Vec<ActiveControl<'a>>) -> Self {
         Self { controls, ..self }
+    }
+
+    #[must_use]
+    pub(crate) fn with_hint(self, hint: Option<Tensor<4>>) -> Self {
+        Self { hint, ..self }
     }
 
     #[must_use]
@@ -91,12 +119,19 @@ impl<'a> Guided<'a> {
             encoder.check_inputs([rows, channels, height, width], &self.conditioning)?;
         }
         let read = |control: ActiveControl<'a>| {
-            let conditioning = control.net.prepare(&self.conditioning);
+            let conditioning = match control.spares_negative() {
+                true => control.net.prepare(&self.positive),
+                false => control.net.prepare(&self.conditioning),
+            };
             (control, conditioning)
         };
+        let conditioning = self.unet.prepare(&self.conditioning);
         Ok(GuidedDenoiser {
             unet: self.unet,
-            conditioning: self.unet.prepare(&self.conditioning),
+            conditioning: match self.hint {
+                Some(hint) => conditioning.with_hint(hint),
+                None => conditioning,
+            },
             guidance: self.guidance,
             controls: self.controls.into_iter().map(read).collect(),
             extra_channels: self.extra_channels,
@@ -126,10 +161,17 @@ impl GuidedDenoiser<'_> {
             if !(last..=first).contains(&timestep) {
                 continue;
             }
-            let (latents, timesteps) = (latents.clone(), timesteps.clone());
+            // The positive rows come last; without guidance there are no others.
+            let spared = match (self.guidance, control.spares_negative()) {
+                (Some(_), true) => latents.dims()[0] / 2,
+                _ => 0,
+            };
+            let rows = spared..latents.dims()[0];
+            let latents = latents.clone().slice_dim(0, rows.clone());
+            let timesteps = timesteps.clone().slice_dim(0, rows);
             let hint = control.hint.clone();
             let residuals = control.net.forward(latents, timesteps, conditioning, hint);
-            let residuals = residuals.scaled(control.scale);
+            let residuals = control.weigh(residuals).after_silent(spared);
             sum = Some(match sum {
                 Some(others) => others.plus(residuals)?,
                 None => residuals,

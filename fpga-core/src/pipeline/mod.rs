@@ -5,6 +5,7 @@
 //! and cancels.
 
 mod canvas;
+mod control;
 mod device;
 mod generate;
 mod guided;
@@ -18,8 +19,9 @@ mod seed;
 mod watch;
 
 pub use canvas::Canvas;
+pub use control::{Control, ControlMode, ModalControl};
 pub use device::DeviceChoice;
-pub use generate::{Control, GenerateRequest, Generated, PortraitGenerator, Sampled};
+pub use generate::{GenerateRequest, Generated, PortraitGenerator, Sampled};
 pub use job::{CancelToken, Monitor, Phase, Progress};
 pub use model::{LoadOptions, StableDiffusion};
 pub use picture::{

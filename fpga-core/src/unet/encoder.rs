@@ -83,6 +83,7 @@ impl UNetEncoder {
         PreparedConditioning {
             text: down.chain(mid).collect(),
             added,
+            hint: None,
         }
     }
 

@@ -107,7 +107,9 @@ impl UNet {
         let Encoded {
             mut skips,
             mut hidden,
-        } = self.encoder.forward(latents, None, guide);
+        } = self
+            .encoder
+            .forward(latents, conditioning.hint.clone(), guide);
 
         if let Some(control) = control {
             let added = skips.into_iter().zip(&control.down);

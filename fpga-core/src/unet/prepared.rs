@@ -5,7 +5,7 @@ use std::slice::Iter;
 
 use burn::tensor::Tensor;
 
-use crate::nn::KeyValue;
+use crate::nn::{KeyValue, add};
 
 /// A [`Conditioning`](super::Conditioning) as one network sees it.
 #[derive(Clone, Debug)]
@@ -14,6 +14,27 @@ pub struct PreparedConditioning {
     pub(super) text: Vec<KeyValue>,
     /// SDXL's extra vector `[b, time_width]`.
     pub(super) added: Option<Tensor<2>>,
+    /// Encoded condition pictures, added after `conv_in`: `[b or 1, channels₀, h, w]`.
+    pub(super) hint: Option<Tensor<4>>,
+}
+
+impl PreparedConditioning {
+    /// Adds an encoded condition picture to the features after `conv_in`, on top of those that are
+    /// there: the way in which a merged RepControlNet is told what to draw.
+    ///
+    /// # Shapes
+    /// - `hint`: `[b or 1, channels₀, h, w]` for latents `[b, c, h, w]`
+    #[must_use]
+    pub fn with_hint(self, hint: Tensor<4>) -> Self {
+        let hint = match self.hint {
+            Some(others) => add(others, hint),
+            None => hint,
+        };
+        Self {
+            hint: Some(hint),
+            ..self
+        }
+    }
 }
 
 /// What one step hands to its blocks.

@@ -13,9 +13,9 @@ mod ldm_names;
 mod ldm_sizes;
 mod load;
 mod model_folder;
-mod module_path;
 mod pickle;
 mod pickle_limits;
+mod rep_controlnet;
 mod safetensors_file;
 mod save;
 mod single_file;
@@ -30,7 +30,8 @@ pub use ldm_names::{ldm_controlnet_names, ldm_unet_names, ldm_vae_names, open_cl
 pub use ldm_sizes::Family;
 pub use load::load;
 pub use model_folder::{ModelFolder, read_json};
-pub use save::save;
+pub use rep_controlnet::{load_delta, load_rep_controlnet, save_delta, save_rep_controlnet};
+pub use save::{save, save_values};
 pub use single_file::{SingleFile, controlnet_from_file, vae_from_file};
 pub use source::TensorSource;
 
