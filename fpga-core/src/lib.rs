@@ -58,6 +58,7 @@ pub mod control;
 pub mod diffusion;
 pub mod error;
 pub mod face;
+pub mod identity;
 pub mod kernels;
 pub mod nn;
 pub mod pipeline;

@@ -15,8 +15,11 @@
 //! | `scheduler` | `scheduler`, `config`, `num_inference_steps`, `eta`?, `strength`? | `sample`, or `clean` and `initial_noise` with a strength; `model_output.[i]`, `noise.[i]`? | `timesteps`, `sample`, `model_input.[i]`, `prev_sample.[i]` |
 //! | `torch_randn` | `draws`: a list of `seed` and `shape` | – | `randn.[i]` |
 //! | `txt2img` | `model`, `height`, `width`, `num_inference_steps`, `guidance_scale`, `seed`, `controlnets`?: a list of `model`, `scale`, `start`, `end`; `guess_mode`? | `prompt_embeds`, `negative_prompt_embeds`?, `controlnet_cond.[i]`? | `latents`, `image` |
+//! | `mgmica` | `model`, `adapter` (a file in IP-Adapter's layout), `scales`? | `unet`'s without residuals, `identity_tokens` `[k, n, d]`, `identity_masks` `[k, H, W]` | `sample` |
+//! | `txt2img` | `model`, `height`, `width`, `num_inference_steps`, `guidance_scale`, `seed` | `prompt_embeds`, `negative_prompt_embeds`? | `latents`, `image` |
 
 mod clip;
+mod mgmica;
 mod noise;
 mod scheduler;
 mod txt2img;
@@ -42,6 +45,7 @@ const KINDS: &[(&str, Kind)] = &[
     ("clip_vision", clip::vision),
     ("scheduler", scheduler::scheduler),
     ("torch_randn", noise::torch_randn),
+    ("mgmica", mgmica::mgmica),
     ("txt2img", txt2img::txt2img),
 ];
 

@@ -85,15 +85,15 @@ pub(super) fn repcontrolnet(case: &Case, device: &Device) -> Result<Tensors> {
     Ok(outputs)
 }
 
-/// What the networks are told.
-struct Common {
-    latents: Tensor<4>,
-    timesteps: Tensor<1>,
-    conditioning: Conditioning,
+/// What these networks are told.
+pub(super) struct Common {
+    pub(super) latents: Tensor<4>,
+    pub(super) timesteps: Tensor<1>,
+    pub(super) conditioning: Conditioning,
 }
 
 impl Common {
-    fn read(inputs: &Tensors, device: &Device) -> Result<Self> {
+    pub(super) fn read(inputs: &Tensors, device: &Device) -> Result<Self> {
         let latents = inputs.tensor::<4>("sample", device)?;
         let timesteps = inputs.tensor::<1>("timestep", device)?;
         let [batch, ..] = latents.dims();

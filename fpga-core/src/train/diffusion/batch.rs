@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use ndarray::Array2;
 
 use crate::error::{Context, Error, Result};
-use crate::unet::Conditioning;
+use crate::unet::{AddedConditioning, Conditioning};
 
 /// Pictures with all that is known of them. Everything per picture has one entry per row of `latents`.
 #[derive(Clone, Debug)]
@@ -72,6 +72,30 @@ impl DiffusionBatch {
     /// Whether there is no picture.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// One picture with all that is known of it.
+    #[must_use]
+    pub fn row(&self, row: usize) -> Self {
+        let rows = row..row + 1;
+        let added = self.conditioning.added.as_ref();
+        Self {
+            latents: self.latents.clone().slice_dim(0, rows.clone()),
+            conditioning: Conditioning {
+                context: self.conditioning.context.clone().slice_dim(0, rows.clone()),
+                added: added.map(|added| AddedConditioning {
+                    text_embeds: added.text_embeds.clone().slice_dim(0, rows.clone()),
+                    time_ids: added.time_ids.clone().slice_dim(0, rows.clone()),
+                }),
+            },
+            condition: self
+                .condition
+                .clone()
+                .map(|condition| condition.slice_dim(0, rows.clone())),
+            modality: self.modality,
+            faces: self.faces.get(rows.clone()).unwrap_or_default().to_vec(),
+            parts: self.parts.get(rows.clone()).unwrap_or_default().to_vec(),
+        }
     }
 
     /// Checks that all entries agree about the number of pictures, and that masks hold shares.

@@ -26,4 +26,4 @@ pub use localisation::{Localisation, balanced_l1};
 pub use lora::{LoraConfig, lora_of};
 pub use objective::DiffusionObjective;
 pub use trainable::{ModalSets, Networks, Trainable};
-pub use trainee::{Inputs, Trainee};
+pub use trainee::{Inputs, Predicted, Trainee};

@@ -1,16 +1,15 @@
 //! The networks of one training, together: what learns, and what it is beside.
 
-use std::cell::RefCell;
+use std::ops::Range;
 
 use burn::module::Module;
-use burn::tensor::{Device, GradientCheckpointingStrategy, Tensor};
-use ndarray::Array2;
+use burn::tensor::{Device, Tensor};
 
 use super::batch::{DiffusionBatch, FaceTarget, Modality};
 use crate::control::{ControlNet, ModalUNet};
-use crate::error::{Context, Error, Result};
+use crate::error::Result;
 use crate::identity::{Identity, IdentityAttention, IdentitySet, RegionMask};
-use crate::unet::{AttentionMap, AttentionSite, Conditioning, PreparedConditioning, UNet};
+use crate::unet::{AttentionMap, AttentionSite, AttentionWatch, PreparedConditioning, UNet};
 
 /// A UNet and its companions. Made by [`Trainable::prepare`](super::Trainable::prepare).
 #[derive(Module, Debug)]
@@ -33,7 +32,7 @@ pub struct Inputs {
     /// `[b]`
     pub timesteps: Tensor<1>,
     /// Whose attention maps are to be kept, and in which stages.
-    pub watch: Option<(AttentionSite, std::ops::Range<usize>)>,
+    pub watch: Option<(AttentionSite, Range<usize>)>,
 }
 
 /// A prediction, and the attention behind it where that was asked for.
@@ -51,6 +50,18 @@ impl Trainee {
     /// # Errors
     /// A batch that does not fit the networks.
     pub fn predict(&self, inputs: &Inputs) -> Result<Predicted> {
+        let people = inputs.batch.faces.iter().flatten();
+        let anyone = people.into_iter().any(|face| face.tokens.is_some());
+        if self.identity.is_none() || !anyone {
+            return self.predict_together(inputs);
+        }
+        // A mask holds for all rows of a pass: pictures with people of their own go one by one.
+        let alone = |row| self.predict_together(&inputs.row(row));
+        let rows: Result<Vec<_>> = (0..inputs.batch.len()).map(alone).collect();
+        Ok(Predicted::joined(rows?))
+    }
+
+    fn predict_together(&self, inputs: &Inputs) -> Result<Predicted> {
         let Inputs {
             batch, timesteps, ..
         } = inputs;
@@ -74,18 +85,16 @@ impl Trainee {
             }
         }
         let prepared = self.with_people(unet, prepared, batch)?;
-        let maps = RefCell::new(Vec::new());
-        let prepared = match &inputs.watch {
-            Some((site, stages)) => prepared.watching(*site, stages.clone(), &maps),
+        let watch = inputs.watch.clone();
+        let watch = watch.map(|(site, stages)| AttentionWatch::new(site, stages));
+        let prepared = match &watch {
+            Some(watch) => prepared.watched_by(watch.clone()),
             None => prepared,
         };
         let latents = batch.latents.clone();
         let output = unet.forward(latents, timesteps.clone(), &prepared, control.as_ref());
-        drop(prepared);
-        Ok(Predicted {
-            output,
-            maps: maps.into_inner(),
-        })
+        let maps = watch.map(|watch| watch.take()).unwrap_or_default();
+        Ok(Predicted { output, maps })
     }
 
     /// Stages of the UNet in the order of use: down, middle, up.
@@ -100,11 +109,63 @@ impl Trainee {
         found.expect("a UNet has parameters")
     }
 
+    /// With the people of the only picture, or of none.
+    fn with_people(
+        &self,
+        unet: &UNet,
+        prepared: PreparedConditioning,
+        batch: &DiffusionBatch,
+    ) -> Result<PreparedConditioning> {
+        let person = |face: &FaceTarget| -> Option<Result<Identity>> {
+            let tokens = face.tokens.clone()?.unsqueeze_dim(0);
+            Some(RegionMask::new(face.region.clone()).map(|region| Identity::new(tokens, region)))
+        };
+        let people = batch.faces.first().into_iter().flatten().filter_map(person);
+        let people: Vec<_> = people.collect::<Result<_>>()?;
+        let (Some(adapter), false) = (&self.identity, people.is_empty()) else {
+            return Ok(prepared);
+        };
+        let [_, _, height, width] = batch.latents.dims();
+        let people = IdentitySet::blending(people)?;
+        prepared.with_identities(unet.prepare_identities(adapter, &people, [height, width])?)
+    }
+
     fn modal_for(&self, modality: Modality) -> Option<&ModalUNet> {
         let index = match modality {
             Modality::Skeleton => 0,
             Modality::Landmark => 1,
         };
         self.modal.get(index.min(self.modal.len().saturating_sub(1)))
+    }
+}
+
+impl Inputs {
+    /// Those of one picture.
+    fn row(&self, row: usize) -> Self {
+        Self {
+            batch: self.batch.row(row),
+            timesteps: self.timesteps.clone().slice_dim(0, row..row + 1),
+            watch: self.watch.clone(),
+        }
+    }
+}
+
+impl Predicted {
+    /// Row after row.
+    fn joined(rows: Vec<Self>) -> Self {
+        let count = rows.first().map_or(0, |row| row.maps.len());
+        let map = |index: usize| AttentionMap {
+            shares: Tensor::cat(
+                rows.iter().map(|row| row.maps[index].shares.clone()).collect(),
+                0,
+            ),
+            grid: rows[0].maps[index].grid,
+        };
+        let maps = (0..count).map(map).collect();
+        let outputs = rows.into_iter().map(|row| row.output).collect();
+        Self {
+            output: Tensor::cat(outputs, 0),
+            maps,
+        }
     }
 }
