@@ -51,7 +51,9 @@ impl Average {
 /// On the graph if `example` is.
 pub(super) fn tracked_like(example: &Tensor<1>, value: Tensor<1>) -> Tensor<1> {
     match example.gradient_checkpointing_strategy() {
-        Some(strategy) => value.autodiff().with_gradient_checkpointing_strategy(strategy),
+        Some(strategy) => value
+            .autodiff()
+            .with_gradient_checkpointing_strategy(strategy),
         None => value,
     }
 }

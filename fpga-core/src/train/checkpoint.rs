@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Error, Result};
@@ -72,7 +72,9 @@ impl Snapshot {
 
     fn write_files(&self, folder: &Path) -> Result<()> {
         let write = |name: &str, set: &ParameterSet| {
-            let values = set.iter().map(|(path, flat)| (path.to_owned(), flat.clone()));
+            let values = set
+                .iter()
+                .map(|(path, flat)| (path.to_owned(), flat.clone()));
             save_values(&folder.join(name), values, &[], Storage::AsStored)
         };
         write(WEIGHTS, &self.weights)?;
@@ -84,7 +86,9 @@ impl Snapshot {
         let failed = |error| Error::io(&path, error);
         let text = serde_json::to_vec_pretty(&self.state).map_err(|error| failed(error.into()))?;
         fs::write(&path, text).map_err(failed)?;
-        File::open(&path).and_then(|file| file.sync_all()).map_err(failed)?;
+        File::open(&path)
+            .and_then(|file| file.sync_all())
+            .map_err(failed)?;
         sync(folder)
     }
 
@@ -137,7 +141,8 @@ fn read_set(path: &Path, device: &Device) -> Result<ParameterSet> {
         let data = source.read(name, Storage::AsStored)?;
         let dtype = data.dtype();
         let count: usize = shape.iter().product();
-        let flat = burn::tensor::TensorData::from_bytes(data.bytes, [count], dtype);
+        let (bytes, ..) = data.into_parts();
+        let flat = TensorData::from_bytes(bytes, [count], dtype);
         set.insert(name, Tensor::from_data(flat, (device, dtype)), shape);
     }
     Ok(set)

@@ -47,8 +47,14 @@ struct Scale {
 impl Scale {
     fn of(losses: &[(u64, f64)]) -> Self {
         let (first, last) = (losses[0].0, losses[losses.len() - 1].0);
-        let least = losses.iter().map(|&(_, loss)| loss).fold(f64::MAX, f64::min);
-        let most = losses.iter().map(|&(_, loss)| loss).fold(f64::MIN, f64::max);
+        let least = losses
+            .iter()
+            .map(|&(_, loss)| loss)
+            .fold(f64::MAX, f64::min);
+        let most = losses
+            .iter()
+            .map(|&(_, loss)| loss)
+            .fold(f64::MIN, f64::max);
         let logarithmic = least > 0.0;
         let bend = |loss: f64| if logarithmic { loss.log10() } else { loss };
         let (low, high) = (bend(least), bend(most));
@@ -75,7 +81,11 @@ impl Scale {
     fn line(&self, index: u32) -> (f64, f32) {
         let share = f64::from(index) / f64::from(LINES - 1);
         let bent = self.losses[0] + (self.losses[1] - self.losses[0]) * share;
-        let loss = if self.logarithmic { 10f64.powf(bent) } else { bent };
+        let loss = if self.logarithmic {
+            10f64.powf(bent)
+        } else {
+            bent
+        };
         (loss, self.y(loss))
     }
 }
@@ -85,7 +95,12 @@ fn draw_lines(losses: &[(u64, f64)], scale: &Scale) -> RgbImage {
     canvas.fill(Color::WHITE);
     for index in 0..LINES {
         let (_, y) = scale.line(index);
-        stroke(&mut canvas, &[(FRAME[0], y), (FRAME[2], y)], [225, 225, 225], 1.0);
+        stroke(
+            &mut canvas,
+            &[(FRAME[0], y), (FRAME[2], y)],
+            [225, 225, 225],
+            1.0,
+        );
     }
     let every = losses.len().div_ceil(MOST_POINTS);
     let point = |&(step, loss): &(u64, f64)| (scale.x(step as f64), scale.y(loss));
@@ -142,11 +157,26 @@ fn write_numbers(picture: &mut RgbImage, scale: &Scale) {
     };
     for index in 0..LINES {
         let (loss, y) = scale.line(index);
-        write(&format!("{loss:.3e}"), FRAME[0] - 6.0, y + 4.0, Alignment::Right);
+        write(
+            &format!("{loss:.3e}"),
+            FRAME[0] - 6.0,
+            y + 4.0,
+            Alignment::Right,
+        );
     }
     let (below, middle) = (FRAME[3] + 18.0, (FRAME[0] + FRAME[2]) / 2.0);
-    write(&format!("{}", scale.steps[0]), FRAME[0], below, Alignment::Left);
-    write(&format!("{}", scale.steps[1]), FRAME[2], below, Alignment::Right);
+    write(
+        &format!("{}", scale.steps[0]),
+        FRAME[0],
+        below,
+        Alignment::Left,
+    );
+    write(
+        &format!("{}", scale.steps[1]),
+        FRAME[2],
+        below,
+        Alignment::Right,
+    );
     write("loss over steps", middle, below, Alignment::Center);
 }
 
@@ -195,7 +225,10 @@ mod tests {
             rows.find(|&y| picture.get_pixel(x, y).0[0] < 60)
         };
         let (left, middle, right) = (height(120), height(500), height(920));
-        assert!(left < middle && middle < right, "{left:?} {middle:?} {right:?}");
+        assert!(
+            left < middle && middle < right,
+            "{left:?} {middle:?} {right:?}"
+        );
         // On a logarithmic scale it is straight.
         let rise = |a: Option<u32>, b: Option<u32>| f64::from(b.unwrap() - a.unwrap());
         let ratio = rise(left, middle) / rise(middle, right);
@@ -206,7 +239,11 @@ mod tests {
     fn odd_losses_are_drawn_too() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("loss.png");
-        for losses in [vec![(1, 0.0)], vec![(3, -1.0), (4, 2.0)], vec![(1, 5.0), (2, 5.0)]] {
+        for losses in [
+            vec![(1, 0.0)],
+            vec![(3, -1.0), (4, 2.0)],
+            vec![(1, 5.0), (2, 5.0)],
+        ] {
             draw_curve(&losses, &path).unwrap();
             assert_eq!(image::open(&path).unwrap().width(), SIZE[0]);
         }

@@ -30,7 +30,9 @@ impl GradientSet {
 
     /// All of them, sorted by path.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Tensor<1>)> {
-        self.0.iter().map(|(path, gradient)| (path.as_str(), gradient))
+        self.0
+            .iter()
+            .map(|(path, gradient)| (path.as_str(), gradient))
     }
 
     /// Takes the gradient at `path` out.
@@ -70,9 +72,8 @@ impl GradientSet {
 
     /// Length of all gradients as one vector.
     pub fn norm(&self) -> f64 {
-        let square = |gradient: &Tensor<1>| {
-            f64::from(gradient.clone().square().sum().into_scalar::<f32>())
-        };
+        let square =
+            |gradient: &Tensor<1>| f64::from(gradient.clone().square().sum().into_scalar::<f32>());
         self.0.values().map(square).sum::<f64>().sqrt()
     }
 
@@ -108,7 +109,8 @@ impl ModuleVisitor for Collector<'_> {
         }
         if let Some(gradient) = param.val().grad(self.gradients) {
             let count = gradient.shape().num_elements();
-            self.found.insert(self.path.joined(), gradient.reshape([count]));
+            self.found
+                .insert(self.path.joined(), gradient.reshape([count]));
         }
     }
 }

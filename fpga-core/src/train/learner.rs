@@ -413,7 +413,9 @@ impl ModuleVisitor for Learning {
 /// Where the model lies, without tracking.
 fn device<M: Module>(model: &M) -> Device {
     let found = model.devices().into_iter().next();
-    found.expect("a model that learns has parameters").without_autodiff()
+    found
+        .expect("a model that learns has parameters")
+        .without_autodiff()
 }
 
 fn write_samples(folder: &Path, step: u64, samples: &[RgbImage]) -> Result<()> {

@@ -54,7 +54,11 @@ impl AdamSettings {
             ("beta_2", beta.contains(&self.beta_2), self.beta_2),
             ("epsilon", self.epsilon > 0.0, self.epsilon),
             ("weight_decay", self.weight_decay >= 0.0, self.weight_decay),
-            ("clip", self.clip.is_none_or(|clip| clip > 0.0), self.clip.unwrap_or(1.0)),
+            (
+                "clip",
+                self.clip.is_none_or(|clip| clip > 0.0),
+                self.clip.unwrap_or(1.0),
+            ),
         ] {
             if !fine || !found.is_finite() {
                 return Err(Error::invalid(name, format!("is out of range: {found}")));
@@ -109,7 +113,8 @@ impl Adam {
             let stored = stored();
             let value = stored.clone().without_autodiff();
             let (updated, state) = self.update.step(rate, value, gradient, state);
-            self.moments.extend(state.map(|state| (path.to_owned(), state)));
+            self.moments
+                .extend(state.map(|state| (path.to_owned(), state)));
             Some(tracked_like(&stored, updated))
         });
         (model, norm)
@@ -124,7 +129,9 @@ impl Adam {
             let values = [&momentum.moment_1, &momentum.moment_2];
             for (name, values) in NAMES.iter().zip(values) {
                 let shape = values.dims().to_vec();
-                memory.moments.insert(format!("{path}.{name}"), values.clone(), shape);
+                memory
+                    .moments
+                    .insert(format!("{path}.{name}"), values.clone(), shape);
             }
             memory.times.insert(path.clone(), momentum.time);
         }

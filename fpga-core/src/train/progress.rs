@@ -42,7 +42,8 @@ impl<M> Watch<M> for TerminalBar {
         self.0.set_position(report.step);
         let minutes = report.seconds_left / 60.0;
         let loss = report.smooth_loss;
-        self.0.set_message(format!("loss {loss:.4}, {minutes:.1} min left"));
+        self.0
+            .set_message(format!("loss {loss:.4}, {minutes:.1} min left"));
         if report.step == report.steps {
             self.0.finish();
         }

@@ -97,7 +97,11 @@ impl Journal {
     pub(super) fn add(&self, report: &StepReport) -> Result<()> {
         let failed = |error| Error::io(&self.0, error);
         let mut options = OpenOptions::new();
-        let mut file = options.append(true).create(true).open(&self.0).map_err(failed)?;
+        let mut file = options
+            .append(true)
+            .create(true)
+            .open(&self.0)
+            .map_err(failed)?;
         writeln!(file, "{}", report.to_json()).map_err(failed)
     }
 

@@ -62,7 +62,9 @@ impl TransformerBlock {
         }
         let tokens = self.attn1.forward_added(normed, pixels, tokens);
         let normed = self.norm2.forward(tokens.clone());
-        let tokens = guide.next_context(grid).found_by(&self.attn2, normed, tokens);
+        let tokens = guide
+            .next_context(grid)
+            .found_by(&self.attn2, normed, tokens);
         let normed = self.norm3.forward(tokens.clone());
         self.ff.forward_added(normed, tokens)
     }

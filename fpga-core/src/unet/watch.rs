@@ -86,6 +86,8 @@ impl Watcher<'_> {
             grid: self.grid,
         };
         let maps = &self.watch.maps;
-        maps.lock().unwrap_or_else(PoisonError::into_inner).push(map);
+        maps.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(map);
     }
 }

@@ -123,7 +123,12 @@ impl DiffusionBatch {
             check_region(region).context(|| format!("region {index}"))?;
         }
         let tokens = self.conditioning.context.dims()[1];
-        match self.parts.iter().flatten().find(|part| part.token >= tokens) {
+        match self
+            .parts
+            .iter()
+            .flatten()
+            .find(|part| part.token >= tokens)
+        {
             None => Ok(()),
             Some(part) => {
                 let why = format!("text has {tokens} tokens, found position {}", part.token);
@@ -139,6 +144,9 @@ fn check_region(region: &Array2<f32>) -> Result<()> {
     }
     match region.iter().find(|value| !(0.0..=1.0).contains(*value)) {
         None => Ok(()),
-        Some(value) => Err(Error::invalid("mask", format!("needs 0 to 1, found {value}"))),
+        Some(value) => Err(Error::invalid(
+            "mask",
+            format!("needs 0 to 1, found {value}"),
+        )),
     }
 }

@@ -97,7 +97,11 @@ type Shift = [isize; 2];
 fn shift(grid: &Array2<f32>, draw: &mut Draw) -> Option<Shift> {
     let (height, width) = grid.dim();
     let inside = |&(_, share): &((usize, usize), &f32)| *share >= 0.5;
-    let cells: Vec<(usize, usize)> = grid.indexed_iter().filter(inside).map(|(at, _)| at).collect();
+    let cells: Vec<(usize, usize)> = grid
+        .indexed_iter()
+        .filter(inside)
+        .map(|(at, _)| at)
+        .collect();
     let (top, bottom) = range(cells.iter().map(|cell| cell.0))?;
     let (left, right) = range(cells.iter().map(|cell| cell.1))?;
     let (tall, wide) = (bottom - top + 1, right - left + 1);
@@ -126,7 +130,9 @@ fn clone_latents(latents: Tensor<4>, row: usize, face: &FaceTarget, shift: Shift
     let mut maps = vec![Array2::zeros((height, width)); rows];
     maps[row] = moved(&grid, shift);
     let place = to_tensor(&maps, &latents.device());
-    let copy = latents.clone().roll(&shift.map(|cells| cells as i64), &[2, 3]);
+    let copy = latents
+        .clone()
+        .roll(&shift.map(|cells| cells as i64), &[2, 3]);
     latents * (1.0 - place.clone()) + copy * place
 }
 

@@ -32,8 +32,12 @@ impl Focus {
         }
         let [_, _, height, width] = batch.latents.dims();
         let map = |faces: &Vec<FaceTarget>| {
-            let all = faces.iter().map(|face| resize(&face.region, [height, width]));
-            let faces = all.fold(Array2::zeros((height, width)), |sum, face| union(sum, &face));
+            let all = faces
+                .iter()
+                .map(|face| resize(&face.region, [height, width]));
+            let faces = all.fold(Array2::zeros((height, width)), |sum, face| {
+                union(sum, &face)
+            });
             faces.mapv(|face| 1.0 + extra as f32 * face)
         };
         let maps: Vec<_> = batch.faces.iter().map(map).collect();

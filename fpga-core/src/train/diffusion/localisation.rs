@@ -37,7 +37,7 @@ const EPSILON: f64 = 1e-5;
 
 impl Localisation {
     /// Which of `count` stages (down, middle, up, in the order of use) are watched: the middle ones.
-    pub(super) fn watched(&self, count: usize) -> std::ops::Range<usize> {
+    pub fn watched(&self, count: usize) -> std::ops::Range<usize> {
         let start = count.saturating_sub(self.stages) / 2;
         start..(start + self.stages).min(count)
     }
@@ -46,7 +46,7 @@ impl Localisation {
     ///
     /// # Errors
     /// No layer was watched, or a part's position lies beyond the keys of a map.
-    pub(super) fn loss(
+    pub fn loss(
         &self,
         maps: &[AttentionMap],
         parts: &[Vec<PartTarget>],
@@ -74,7 +74,11 @@ impl Localisation {
 fn layer_loss(map: &AttentionMap, parts: &[Vec<PartTarget>]) -> Result<Tensor<1>> {
     let [rows, heads, pixels, keys] = map.shares.dims();
     let mut sum = Tensor::<1>::zeros([1], &map.shares.device());
-    for (row, parts) in parts.iter().enumerate().filter(|(_, parts)| !parts.is_empty()) {
+    for (row, parts) in parts
+        .iter()
+        .enumerate()
+        .filter(|(_, parts)| !parts.is_empty())
+    {
         let of_row = map.shares.clone().slice_dim(0, row..row + 1);
         for part in parts {
             if part.token >= keys {
@@ -128,7 +132,10 @@ mod tests {
     #[test]
     fn a_perfect_map_is_minus_one_and_its_complement_one() {
         assert!((loss(|share| share) + 1.0).abs() < 1e-4);
-        assert!((loss(|share| 0.2 * share) + 1.0).abs() < 1e-3, "only the shape counts");
+        assert!(
+            (loss(|share| 0.2 * share) + 1.0).abs() < 1e-3,
+            "only the shape counts"
+        );
         assert!((loss(|share| 1.0 - share) - 1.0).abs() < 1e-4);
         assert!(loss(|_| 0.3).abs() < 1e-4);
     }

@@ -15,13 +15,15 @@ pub(super) fn resize(mask: &Array2<f32>, [height, width]: [usize; 2]) -> Array2<
     let source = ImageRef::new(columns as u32, rows as u32, &bytes, PixelType::F32)
         .expect("four bytes per value of a mask");
     let mut target = Image::new(width as u32, height as u32, PixelType::F32);
-    let options =
-        ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
     Resizer::new()
         .resize(&source, &mut target, &options)
         .expect("two pictures of one pixel type");
     let (values, _) = target.buffer().as_chunks::<4>();
-    let values = values.iter().map(|bytes| f32::from_ne_bytes(*bytes)).collect();
+    let values = values
+        .iter()
+        .map(|bytes| f32::from_ne_bytes(*bytes))
+        .collect();
     Array2::from_shape_vec((height, width), values).expect("one value per pixel")
 }
 

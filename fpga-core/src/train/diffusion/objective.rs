@@ -158,7 +158,10 @@ impl Objective for DiffusionObjective {
         let predicted = model.predict(&inputs)?;
 
         let mut error = (predicted.output - target).square();
-        for weights in weights.into_iter().chain(self.level_weights(&levels, &device)) {
+        for weights in weights
+            .into_iter()
+            .chain(self.level_weights(&levels, &device))
+        {
             error = error * weights;
         }
         let mut value = error.mean();
@@ -184,7 +187,9 @@ fn on_graph(
         added.text_embeds = tracked(added.text_embeds.clone(), strategy);
         added.time_ids = tracked(added.time_ids.clone(), strategy);
     }
-    batch.condition = batch.condition.map(|condition| tracked(condition, strategy));
+    batch.condition = batch
+        .condition
+        .map(|condition| tracked(condition, strategy));
     for face in batch.faces.iter_mut().flatten() {
         face.tokens = face.tokens.take().map(|tokens| tracked(tokens, strategy));
     }
@@ -196,7 +201,9 @@ fn tracked<const D: usize>(
     strategy: Option<GradientCheckpointingStrategy>,
 ) -> Tensor<D> {
     match strategy {
-        Some(strategy) => tensor.autodiff().with_gradient_checkpointing_strategy(strategy),
+        Some(strategy) => tensor
+            .autodiff()
+            .with_gradient_checkpointing_strategy(strategy),
         None => tensor,
     }
 }

@@ -98,7 +98,9 @@ impl Trainable {
                 share,
                 sets,
             } => {
-                let encoder = networks.encoder.ok_or_else(|| needed("condition encoder"))?;
+                let encoder = networks
+                    .encoder
+                    .ok_or_else(|| needed("condition encoder"))?;
                 let net = RepControlNet::fresh(&trainee.unet, encoder, *layers, *share)?;
                 let count = match sets {
                     ModalSets::Shared => 1,

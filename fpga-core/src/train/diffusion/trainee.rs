@@ -135,7 +135,8 @@ impl Trainee {
             Modality::Skeleton => 0,
             Modality::Landmark => 1,
         };
-        self.modal.get(index.min(self.modal.len().saturating_sub(1)))
+        self.modal
+            .get(index.min(self.modal.len().saturating_sub(1)))
     }
 }
 
@@ -156,7 +157,9 @@ impl Predicted {
         let count = rows.first().map_or(0, |row| row.maps.len());
         let map = |index: usize| AttentionMap {
             shares: Tensor::cat(
-                rows.iter().map(|row| row.maps[index].shares.clone()).collect(),
+                rows.iter()
+                    .map(|row| row.maps[index].shares.clone())
+                    .collect(),
                 0,
             ),
             grid: rows[0].maps[index].grid,
