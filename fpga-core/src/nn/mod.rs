@@ -15,10 +15,12 @@ mod grouped;
 mod init;
 mod linear;
 mod map;
+mod module_path;
 mod norm;
 mod param;
 mod prelu;
 mod perceiver;
+mod parameters;
 mod resample;
 mod resnet;
 mod timestep;
@@ -37,12 +39,14 @@ pub use grouped::{Groups, attend_groups};
 pub use init::randomize;
 pub use linear::Linear;
 pub use map::{add, join_channels, to_map, to_tokens};
+pub(crate) use module_path::ModulePath;
 pub use norm::{GroupNorm, LayerNorm};
 pub(crate) use param::{cast_to, zeros};
 pub use prelu::PRelu;
 pub use perceiver::{
     Perceiver, PerceiverAttention, PerceiverConfig, PerceiverFeedForward, PerceiverLayer,
 };
+pub use parameters::{Flat, ParameterSet, map_parameters, visit_parameters};
 pub use resample::{Downsample, Upsample};
 pub use resnet::{ResnetBlock, ResnetConfig};
 pub use timestep::{SinusoidalEmbedding, TimestepEmbedding};

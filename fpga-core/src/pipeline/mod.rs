@@ -5,6 +5,7 @@
 //! and cancels.
 
 mod canvas;
+mod control;
 mod device;
 mod generate;
 mod guided;
@@ -19,8 +20,9 @@ mod seed;
 mod watch;
 
 pub use canvas::Canvas;
+pub use control::{Control, ControlMode, ModalControl};
 pub use device::DeviceChoice;
-pub use generate::{Control, GenerateRequest, Generated, PortraitGenerator, Sampled};
+pub use generate::{GenerateRequest, Generated, PortraitGenerator, Sampled};
 pub use job::{CancelToken, Monitor, Phase, Progress};
 pub use model::{LoadOptions, StableDiffusion};
 pub use people::{IdentityTokens, People, PersonReport, Place, PortraitIdentity};
