@@ -41,7 +41,6 @@ pub use load::load;
 pub use lora::{Lora, LoraPart, merge_text_loras, merge_unet_loras};
 pub use model_folder::{ModelFolder, read_json};
 pub use projector_names::projector_names;
-pub use save::save;
 pub use rep_controlnet::{load_delta, load_rep_controlnet, save_delta, save_rep_controlnet};
 pub use save::{save, save_values};
 pub use single_file::{SingleFile, controlnet_from_file, vae_from_file};

@@ -169,6 +169,7 @@ impl TensorSource {
         Self {
             origin: self.origin.clone(),
             entries: self.entries.iter().filter_map(kept).collect(),
+            notes: self.notes.clone(),
         }
     }
 
