@@ -17,8 +17,8 @@ mod linear;
 mod map;
 mod norm;
 mod param;
-mod prelu;
 mod perceiver;
+mod prelu;
 mod resample;
 mod resnet;
 mod timestep;
@@ -39,10 +39,10 @@ pub use linear::Linear;
 pub use map::{add, join_channels, to_map, to_tokens};
 pub use norm::{GroupNorm, LayerNorm};
 pub(crate) use param::{cast_to, zeros};
-pub use prelu::PRelu;
 pub use perceiver::{
     Perceiver, PerceiverAttention, PerceiverConfig, PerceiverFeedForward, PerceiverLayer,
 };
+pub use prelu::PRelu;
 pub use resample::{Downsample, Upsample};
 pub use resnet::{ResnetBlock, ResnetConfig};
 pub use timestep::{SinusoidalEmbedding, TimestepEmbedding};
