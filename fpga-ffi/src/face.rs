@@ -118,10 +118,10 @@ unsafe fn read_one(face: *const fpga_face, stride: usize) -> Outcome<Face> {
         )
     };
     Ok(Face {
-        region: FaceBox::new(left, top, right, bottom)?,
         landmarks: landmarks.then(|| points(&face.landmarks)).transpose()?,
         mask,
         prompt: prompt.map(Prompt::from),
+        ..Face::new(FaceBox::new(left, top, right, bottom)?)
     })
 }
 

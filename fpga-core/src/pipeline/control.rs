@@ -113,7 +113,7 @@ fn check_finite(what: &str, found: f64) -> Result<()> {
 
 impl Control<'_> {
     /// Largest and smallest timestep at which it speaks.
-    fn active(&self, timesteps: &[f64]) -> Result<(f64, f64)> {
+    pub(super) fn active(&self, timesteps: &[f64]) -> Result<(f64, f64)> {
         let (start, end) = self.window;
         if !(0.0 <= start && start <= end && end <= 1.0) {
             let why = format!("needs 0 ≤ start ≤ end ≤ 1, found ({start}, {end})");

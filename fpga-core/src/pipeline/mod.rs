@@ -4,6 +4,7 @@
 //! which is checked before anything is computed, and a [`Monitor`], through which the caller watches
 //! and cancels.
 
+mod adapter;
 mod canvas;
 mod control;
 mod device;
@@ -19,6 +20,10 @@ mod restore;
 mod seed;
 mod watch;
 
+pub use adapter::{
+    AdapterOptions, ColourOrder, FaceChoice, FaceObservers, FaceReference, FacialPrompts,
+    FacialText, FacialTextWays, IdentityAdapter, NegativeText, SecondTokenizer,
+};
 pub use canvas::Canvas;
 pub use control::{Control, ControlMode, ModalControl};
 pub use device::DeviceChoice;
@@ -32,7 +37,8 @@ pub use picture::{
 pub use preview::LatentPreview;
 pub use prompt::{Prompt, PromptChange, PromptEncoder, PromptPair, TextEncoder};
 pub use restore::{
-    CropReport, Face, FaceEntry, FaceReport, FaceRestorer, Gate, KeptReason, RestoreReport,
-    RestoreRequest, Restored, RoundTrip, Sharpness, Verdict, read_faces,
+    CropReport, Face, FaceEntry, FaceIdentity, FaceReport, FaceRestorer, Gate, KeptReason,
+    Likeness, Recogniser, RestoreReport, RestoreRequest, Restored, RoundTrip, Sharpness, Verdict,
+    read_faces,
 };
 pub use seed::NoiseKind;
