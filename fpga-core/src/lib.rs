@@ -59,6 +59,7 @@ pub mod diffusion;
 pub mod error;
 pub mod face;
 pub mod kernels;
+pub mod metrics;
 pub mod nn;
 pub mod pipeline;
 pub mod sampler;
