@@ -1,14 +1,19 @@
 //! Spatial guidance: a trainable copy of the UNet's encoder speaks through zero convolutions
-//! (ControlNet, Zhang et al. 2023).
+//! (ControlNet, Zhang et al. 2023), or copies of its layers are merged into the UNet itself
+//! (RepControlNet, Deng et al. 2024).
 
 mod condition;
 mod config;
+mod rep;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 pub use condition::ConditionEncoder;
 pub use config::{ChannelOrder, ControlNetConfig};
+pub use rep::{
+    Coefficients, ModalBranch, ModalDelta, ModalLayers, ModalUNet, RepControlNet, blend,
+};
 
 use crate::error::{Error, Result};
 use crate::nn::{Conv2d, Window};
@@ -51,6 +56,11 @@ impl ControlNet {
     /// The sizes that this network was built from.
     pub fn config(&self) -> &ControlNetConfig {
         &self.config
+    }
+
+    /// What encodes the condition picture; a RepControlNet may start from it.
+    pub fn condition_encoder(&self) -> &ConditionEncoder {
+        &self.controlnet_cond_embedding
     }
 
     /// Encodes the condition picture, once per job.

@@ -29,6 +29,7 @@ mod parts;
 mod paste;
 mod planes;
 mod portrait;
+mod region;
 mod resample;
 mod residual;
 mod skeleton;
@@ -52,6 +53,7 @@ pub use landmarks::Landmarks5;
 pub use mask::{FaceMask, MaskShape, split_overlaps};
 pub use parts::{FaceParser, FacePart, PartMap};
 pub use paste::{PasteReport, changed_outside, paste};
+pub use region::{face_region, head_of_body};
 pub use residual::ResidualStage;
 pub use skeleton::{Extremities, Keypoint, PoseEstimator, SEEN, Skeleton};
 

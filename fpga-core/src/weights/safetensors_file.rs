@@ -20,8 +20,15 @@ const MAX_HEADER: u64 = 100_000_000;
 /// Bytes before the header.
 const LENGTH_BYTES: u64 = 8;
 
-/// Entries of a file.
-pub(super) fn open(path: &Path) -> Result<BTreeMap<String, Entry>> {
+/// What a header says.
+pub(super) struct Contents {
+    pub(super) entries: BTreeMap<String, Entry>,
+    /// What the writer noted.
+    pub(super) notes: BTreeMap<String, String>,
+}
+
+/// Contents of a file.
+pub(super) fn open(path: &Path) -> Result<Contents> {
     let failed = |error| Error::io(path, error);
     let mut file = File::open(path).map_err(failed)?;
     let file_length = file.metadata().map_err(failed)?.len();
@@ -30,18 +37,18 @@ pub(super) fn open(path: &Path) -> Result<BTreeMap<String, Entry>> {
     let mut header = vec![0; header_length as usize];
     file.read_exact(&mut header).map_err(failed)?;
     let file = Arc::new(file);
-    entries(path, &header, file_length, |start| Place::File {
+    contents(path, &header, file_length, |start| Place::File {
         file: file.clone(),
         start,
     })
 }
 
-/// Entries of a file in memory.
-pub(super) fn parse(name: &Path, bytes: Arc<Vec<u8>>) -> Result<BTreeMap<String, Entry>> {
+/// Contents of a file in memory.
+pub(super) fn parse(name: &Path, bytes: Arc<Vec<u8>>) -> Result<Contents> {
     let length = bytes.len() as u64;
     let header_length = header_length(name, &mut bytes.as_slice(), length)?;
     let header = &bytes[LENGTH_BYTES as usize..][..header_length as usize];
-    entries(name, header, length, |start| Place::Memory {
+    contents(name, header, length, |start| Place::Memory {
         bytes: bytes.clone(),
         start: start as usize,
     })
@@ -76,12 +83,12 @@ fn header_length(path: &Path, reader: &mut impl Read, file_length: u64) -> Resul
     Ok(length)
 }
 
-fn entries(
+fn contents(
     path: &Path,
     header: &[u8],
     file_length: u64,
     place: impl Fn(u64) -> Place,
-) -> Result<BTreeMap<String, Entry>> {
+) -> Result<Contents> {
     let metadata: Metadata = serde_json::from_slice(header)
         .map_err(|error| Error::format(path, format!("unsound safetensors header: {error}")))?;
     let data_start = LENGTH_BYTES + header.len() as u64;
@@ -100,5 +107,11 @@ fn entries(
         };
         (name, entry)
     };
-    Ok(metadata.tensors().into_iter().map(entry).collect())
+    let notes = metadata.metadata().iter().flatten();
+    Ok(Contents {
+        entries: metadata.tensors().into_iter().map(entry).collect(),
+        notes: notes
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
+    })
 }

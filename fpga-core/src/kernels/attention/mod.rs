@@ -5,8 +5,10 @@
 //! are read and written in place. Keys and values of every head are packed once; tasks are blocks of
 //! queries of one head, which walk over blocks of keys with a running maximum and sum.
 
+mod grouped;
 mod packing;
 
+pub use grouped::GroupedAttention;
 use packing::{Pack, Packing};
 
 use super::activation::{get, registers, set};

@@ -8,9 +8,10 @@ use burn_flex::{FlexTensor, Layout};
 use half::{bf16, f16};
 use rayon::prelude::*;
 
-use super::{ConvParts, LinearParts, NormParts};
+use super::{ConvParts, GroupParts, LinearParts, NormParts};
 use crate::kernels::{
-    Activation, Attention, Convolution, GroupNorm, LayerNorm, Linear, Shape, WeightView, add, geglu,
+    Activation, Attention, Convolution, GroupNorm, GroupedAttention, LayerNorm, Linear, Shape,
+    WeightView, add, geglu,
 };
 
 /// # Shapes
@@ -84,6 +85,38 @@ pub(crate) fn attend(
     let (query, key, value) = (Rows::of(query)?, Rows::of(key)?, Rows::of(value)?);
     Some(tensor_from(shape, |out| {
         attention.run(&query.values(), &key.values(), &value.values(), out);
+    }))
+}
+
+/// # Shapes
+/// - `base`, `query` and result: `[b, n, heads·d]`
+pub(crate) fn attend_groups(
+    [base, query]: [&Tensor<3>; 2],
+    parts: GroupParts<'_>,
+    heads: usize,
+) -> Option<Tensor<3>> {
+    let ([batch, queries, width], [_, keys, _]) = (query.dims(), parts.key.dims());
+    let weights = Rows::of(parts.weights)?;
+    let grouped = GroupedAttention {
+        attention: Attention {
+            batch,
+            queries,
+            keys,
+            heads,
+            width: width / heads,
+            causal: false,
+        },
+        lengths: parts.lengths,
+        weights: &weights.values(),
+    };
+    let (base, rows) = (Rows::of(base)?, Rows::of(query)?);
+    let (key, value) = (Rows::of(parts.key)?, Rows::of(parts.value)?);
+    Some(tensor_from(query.dims(), |out| {
+        grouped.run(
+            [&base.values(), &rows.values()],
+            [&key.values(), &value.values()],
+            out,
+        );
     }))
 }
 
