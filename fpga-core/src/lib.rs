@@ -61,6 +61,7 @@ pub mod error;
 pub mod face;
 pub mod identity;
 pub mod kernels;
+pub mod metrics;
 pub mod nn;
 pub mod pipeline;
 pub mod sampler;

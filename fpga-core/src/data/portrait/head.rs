@@ -5,8 +5,8 @@
 //! the far side are foreshortened, and the nose moves most.
 
 use super::curve::Point;
-use super::draws::sin_cos;
 use super::pose::Pose;
+use crate::data::draws::sin_cos;
 
 /// Depth of the face's middle over its rim.
 const RELIEF: f32 = 0.58;
