@@ -3,6 +3,7 @@
 mod folders;
 mod hostile;
 mod reference;
+mod rep_controlnet;
 mod round_trip;
 mod sizes;
 
