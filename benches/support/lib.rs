@@ -5,4 +5,4 @@ mod op;
 mod sd15;
 
 pub use op::{Op, Output};
-pub use sd15::{ClipTextInput, UNetInput, clip_text, controlnet, unet, vae};
+pub use sd15::{ClipTextInput, UNetInput, clip_text, controlnet, unet, unet_config, vae};

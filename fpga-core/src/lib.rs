@@ -55,6 +55,7 @@
 //! Identity tokens and their adapters, face detection, and quantised weights.
 
 pub mod control;
+pub mod data;
 pub mod diffusion;
 pub mod error;
 pub mod face;

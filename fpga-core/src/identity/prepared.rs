@@ -241,3 +241,67 @@ impl Person {
         if self.acts { self.strength } else { 0.0 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+    use rand_mt::Mt64;
+
+    use super::super::attention::IdentityAttentionConfig;
+    use super::super::region::RegionMask;
+    use super::*;
+    use crate::nn::randomize;
+
+    fn values<const D: usize>(seed: u64, shape: [usize; D]) -> Tensor<D> {
+        let mut noise = Mt64::new(seed);
+        let mut one = || (noise.next_u64() >> 40) as f32 / (1u64 << 23) as f32 - 1.0;
+        let values: Vec<f32> = (0..shape.iter().product()).map(|_| one()).collect();
+        Tensor::from_data(TensorData::new(values, shape), &Device::flex())
+    }
+
+    /// What two people add on an 8×6 grid, bit by bit: `[cell][channel]`.
+    fn added(people: [Identity; 2]) -> Vec<Vec<u32>> {
+        let site = LayerSite {
+            width: 12,
+            heads: 3,
+            grid: [8, 6],
+        };
+        let sizes = IdentityAttentionConfig {
+            token_width: 5,
+            widths: vec![12],
+        };
+        let adapter = randomize(sizes.init(&Device::flex()), 9);
+        let set = IdentitySet::new(people.to_vec()).unwrap();
+        let prepared = adapter.prepare(&set, &[site]).unwrap();
+        let found = prepared.add_to(values(1, [1, 48, 12]), values(2, [1, 48, 12]) * 4.0, 0);
+        let bits: Vec<u32> = found.into_data().iter::<f32>().map(f32::to_bits).collect();
+        bits.chunks(12).map(<[u32]>::to_vec).collect()
+    }
+
+    fn person(seed: u64, tokens: usize, edges: [f32; 4]) -> Identity {
+        let region = RegionMask::from_box(edges, [64, 48]).unwrap();
+        Identity::new(values(seed, [1, tokens, 5]) * 3.0, region)
+    }
+
+    /// Masks that meet at column 24, which is the border of two cells, and rows where nobody is.
+    #[test]
+    fn people_do_not_touch_each_other() {
+        let left = || person(5, 4, [0.0, 8.0, 24.0, 64.0]);
+        let right = |seed, tokens| person(seed, tokens, [24.0, 8.0, 48.0, 64.0]);
+        let before = added([left(), right(6, 4)]);
+        for after in [added([left(), right(7, 4)]), added([left(), right(8, 9)])] {
+            for (cell, (before, after)) in before.iter().zip(&after).enumerate() {
+                let (row, column) = (cell / 6, cell % 6);
+                let touched = row > 0 && column >= 3;
+                assert_eq!(before != after, touched, "row {row}, column {column}");
+            }
+        }
+        let strong = Identity {
+            strength: 1.5,
+            ..right(6, 4)
+        };
+        let after = added([left(), strong]);
+        assert_eq!(before[7], after[7]);
+        assert_ne!(before[10], after[10]);
+    }
+}

@@ -5,6 +5,7 @@
 
 mod activation;
 mod attention;
+mod batch_norm;
 mod clip;
 mod conv;
 mod embedding;
@@ -17,6 +18,8 @@ mod map;
 mod module_path;
 mod norm;
 mod param;
+mod prelu;
+mod perceiver;
 mod parameters;
 mod resample;
 mod resnet;
@@ -24,6 +27,7 @@ mod timestep;
 
 pub use activation::{gelu, quick_gelu, silu};
 pub use attention::{Attention, AttentionConfig, KeyValue, Reach, attend};
+pub use batch_norm::{BatchNorm, ConvNorm};
 pub use clip::{
     ClipActivation, ClipAttention, ClipEncoder, ClipEncoderConfig, ClipFeedForward, ClipLayer,
 };
@@ -38,6 +42,10 @@ pub use map::{add, join_channels, to_map, to_tokens};
 pub(crate) use module_path::ModulePath;
 pub use norm::{GroupNorm, LayerNorm};
 pub(crate) use param::{cast_to, zeros};
+pub use prelu::PRelu;
+pub use perceiver::{
+    Perceiver, PerceiverAttention, PerceiverConfig, PerceiverFeedForward, PerceiverLayer,
+};
 pub use parameters::{Flat, ParameterSet, map_parameters, visit_parameters};
 pub use resample::{Downsample, Upsample};
 pub use resnet::{ResnetBlock, ResnetConfig};

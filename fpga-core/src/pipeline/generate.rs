@@ -12,12 +12,14 @@ use super::control::{self, Control, ModalControl};
 use super::guided::Guided;
 use super::job::{Monitor, Phase, Progress};
 use super::model::StableDiffusion;
+use super::people::{People, PersonReport};
 use super::picture::tensor_to_pictures;
-use super::prompt::{Prompt, encode_prompts};
+use super::prompt::{Prompt, PromptChange, PromptPair, encode_prompts};
 use super::seed::{NoiseKind, resolve_seed};
 use super::watch::watch_steps;
 use crate::diffusion::Guidance;
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
+use crate::identity::{LeakageMeter, RegionMask};
 use crate::sampler::{Sampler, SamplerKind, sample, sample_within};
 use crate::text::LongPrompt;
 use crate::vae::Tiling;
@@ -29,6 +31,8 @@ pub struct GenerateRequest<'a> {
     pub prompt: Prompt,
     /// What it does not show.
     pub negative_prompt: Prompt,
+    /// Prompts that take over on the way.
+    pub prompt_change: Option<PromptChange>,
     /// Prompts beyond 77 tokens.
     pub long_prompt: LongPrompt,
     /// What to start from.
@@ -49,6 +53,8 @@ pub struct GenerateRequest<'a> {
     pub tiling: Option<Tiling>,
     /// ControlNets, summed.
     pub controls: Vec<Control<'a>>,
+    /// Who appears where.
+    pub people: Option<People<'a>>,
     /// Condition pictures of the modalities that are merged into the model's UNet.
     pub modalities: Vec<ModalControl<'a>>,
 }
@@ -59,6 +65,7 @@ impl<'a> GenerateRequest<'a> {
         Self {
             prompt: prompt.into(),
             negative_prompt: Prompt::from(""),
+            prompt_change: None,
             long_prompt: LongPrompt::default(),
             canvas,
             count: 1,
@@ -69,6 +76,7 @@ impl<'a> GenerateRequest<'a> {
             noise: NoiseKind::default(),
             tiling: None,
             controls: Vec::new(),
+            people: None,
             modalities: Vec::new(),
         }
     }
@@ -95,6 +103,15 @@ pub struct Generated {
     pub steps: usize,
     /// Seconds from request to pictures.
     pub seconds: f64,
+    /// For each picture, what became of everyone in it.
+    pub people: Vec<Vec<PersonReport>>,
+}
+
+/// Latents, and what the report needs to know of how they came to be.
+struct Made {
+    sampled: Sampled,
+    regions: Vec<RegionMask>,
+    meter: Option<LeakageMeter>,
 }
 
 /// Makes pictures with one model.
@@ -119,7 +136,11 @@ impl<'m> PortraitGenerator<'m> {
         monitor: &mut Monitor<'_>,
     ) -> Result<Generated> {
         let start = std::time::Instant::now();
-        let Sampled { latents, seed } = self.sample(request, monitor)?;
+        let Made {
+            sampled: Sampled { latents, seed },
+            regions,
+            meter,
+        } = self.make(request, monitor)?;
         monitor.report(&Progress::new(Phase::Decode, 0, 1))?;
         let decoded = match request.tiling {
             Some(tiling) => {
@@ -133,13 +154,18 @@ impl<'m> PortraitGenerator<'m> {
         let pictures = decoded
             .into_iter()
             .map(|picture| request.canvas.finish(picture));
-        let pictures = pictures.collect();
+        let pictures: Vec<_> = pictures.collect();
         monitor.report(&Progress::new(Phase::Decode, 1, 1))?;
-        let steps = request.steps;
+        let people = request.people.as_ref();
+        let report = |picture| {
+            let size = request.canvas.size();
+            people.map(|people| people.report(&regions, meter.as_ref(), (picture, size)))
+        };
         Ok(Generated {
+            people: (0..pictures.len()).filter_map(report).collect(),
             pictures,
             seed,
-            steps,
+            steps: request.steps,
             seconds: start.elapsed().as_secs_f64(),
         })
     }
@@ -162,35 +188,27 @@ impl<'m> PortraitGenerator<'m> {
         request: &GenerateRequest<'_>,
         monitor: &mut Monitor<'_>,
     ) -> Result<Sampled> {
+        Ok(self.make(request, monitor)?.sampled)
+    }
+
+    fn make(&self, request: &GenerateRequest<'_>, monitor: &mut Monitor<'_>) -> Result<Made> {
         let model = self.model;
         monitor.check()?;
         check_range("count", request.count, 64)?;
         check_range("steps", request.steps, 1000)?;
         let seed = resolve_seed(request.seed);
         let mut noise = request.noise.source(seed);
+        let size = request.canvas.padded_size(model)?;
+        let regions = match &request.people {
+            Some(people) => people.regions(request.canvas.size(), size)?,
+            None => Vec::new(),
+        };
 
         monitor.report(&Progress::new(Phase::Text, 0, 1))?;
-        let size = request.canvas.padded_size(model)?;
-        let added = model
-            .unet
-            .config()
-            .encoder
-            .added
-            .map(|_| (size, &model.device));
         let texts = [&request.prompt, &request.negative_prompt];
-        let prompts = encode_prompts(model.text.as_ref(), texts, request.long_prompt, added)?
-            .repeated(request.count);
+        let prompts = self.encode(request, texts, size)?;
         let batch = prompts.positive.context.dims()[0];
-
-        let kind = request.sampler.or(model.sampler).ok_or_else(|| {
-            let why = "the model names one that is not built: choose ddim, euler, dpmpp_2m, …";
-            Error::invalid("sampler", why)
-        })?;
-        let sampler = Sampler::new(kind, &model.schedule, request.steps)?;
-        let mut sampler = match request.canvas.strength() {
-            Some(strength) => sampler.starting_at(strength)?,
-            None => sampler,
-        };
+        let mut sampler = self.sampler(request)?;
 
         monitor.report(&Progress::new(Phase::Encode, 0, 1))?;
         let PreparedCanvas {
@@ -203,7 +221,12 @@ impl<'m> PortraitGenerator<'m> {
         let timesteps = sampler.timesteps();
         let controls = control::activate(&request.controls, size, timesteps, &model.device)?;
         let hint = control::hint(&request.modalities, size, latents.dims(), &model.device)?;
-        let mut denoiser = Guided::new(&model.unet, prompts, request.guidance)?
+        let guided = self.guided(request, prompts, size)?;
+        let people = request.people.as_ref();
+        let people = people.map(|people| people.active(&regions, batch, guided.is_guided()));
+        let mut denoiser = guided
+            .with_timesteps(timesteps)
+            .with_people(people.transpose()?)
             .with_controls(controls)
             .with_hint(hint)
             .with_extra_channels(extra_channels)
@@ -215,7 +238,54 @@ impl<'m> PortraitGenerator<'m> {
             Some(keep) => sample_within(&mut denoiser, &mut sampler, latents, &keep, noise, watch)?,
             None => sample(&mut denoiser, &mut sampler, latents, noise, watch)?,
         };
-        Ok(Sampled { latents, seed })
+        Ok(Made {
+            sampled: Sampled { latents, seed },
+            regions,
+            meter: denoiser.meter().cloned(),
+        })
+    }
+
+    /// A prompt and its negative, for every picture.
+    fn encode(
+        &self,
+        request: &GenerateRequest<'_>,
+        texts: [&Prompt; 2],
+        size: [u32; 2],
+    ) -> Result<PromptPair> {
+        let added = self.model.unet.config().encoder.added;
+        let added = added.map(|_| (size, &self.model.device));
+        let encoder = self.model.text.as_ref();
+        let prompts = encode_prompts(encoder, texts, request.long_prompt, added)?;
+        Ok(prompts.repeated(request.count))
+    }
+
+    fn sampler(&self, request: &GenerateRequest<'_>) -> Result<Sampler> {
+        let kind = request.sampler.or(self.model.sampler).ok_or_else(|| {
+            let why = "the model names one that is not built: choose ddim, euler, dpmpp_2m, …";
+            Error::invalid("sampler", why)
+        })?;
+        let sampler = Sampler::new(kind, &self.model.schedule, request.steps)?;
+        match request.canvas.strength() {
+            Some(strength) => sampler.starting_at(strength),
+            None => Ok(sampler),
+        }
+    }
+
+    /// The UNet with its prompts, and those that take over on the way.
+    fn guided(
+        &self,
+        request: &GenerateRequest<'_>,
+        prompts: PromptPair,
+        size: [u32; 2],
+    ) -> Result<Guided<'m>> {
+        let guided = Guided::new(&self.model.unet, prompts, request.guidance)?;
+        let Some(change) = &request.prompt_change else {
+            return Ok(guided);
+        };
+        let texts = [&change.prompt, &change.negative_prompt];
+        self.encode(request, texts, size)
+            .and_then(|prompts| guided.with_prompts_from(change.from_step, prompts))
+            .context(|| "prompt change")
     }
 }
 

@@ -11,6 +11,7 @@ mod generate;
 mod guided;
 mod job;
 mod model;
+mod people;
 mod picture;
 mod preview;
 mod prompt;
@@ -24,11 +25,12 @@ pub use device::DeviceChoice;
 pub use generate::{GenerateRequest, Generated, PortraitGenerator, Sampled};
 pub use job::{CancelToken, Monitor, Phase, Progress};
 pub use model::{LoadOptions, StableDiffusion};
+pub use people::{IdentityTokens, People, PersonReport, Place, PortraitIdentity};
 pub use picture::{
     host_values, mask_to_tensor, picture_to_tensor, tensor_to_pictures, to_unit_range,
 };
 pub use preview::LatentPreview;
-pub use prompt::{Prompt, PromptEncoder, PromptPair, TextEncoder};
+pub use prompt::{Prompt, PromptChange, PromptEncoder, PromptPair, TextEncoder};
 pub use restore::{
     CropReport, Face, FaceEntry, FaceReport, FaceRestorer, Gate, KeptReason, RestoreReport,
     RestoreRequest, Restored, RoundTrip, Sharpness, Verdict, read_faces,

@@ -38,6 +38,17 @@ impl From<String> for Prompt {
     }
 }
 
+/// Other prompts from a step on.
+#[derive(Clone, Debug)]
+pub struct PromptChange {
+    /// The first step, from 0, that gets them.
+    pub from_step: usize,
+    /// What the picture shows from there on.
+    pub prompt: Prompt,
+    /// What it does not show from there on.
+    pub negative_prompt: Prompt,
+}
+
 /// One text model with its tokenizer.
 #[derive(Debug)]
 pub struct TextEncoder {

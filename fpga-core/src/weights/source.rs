@@ -162,6 +162,16 @@ impl TensorSource {
         }
     }
 
+    /// The tensors whose names pass.
+    pub(super) fn keeping(&self, passes: impl Fn(&str) -> bool) -> Self {
+        let kept =
+            |(name, entry): (&String, &Entry)| passes(name).then(|| (name.clone(), entry.clone()));
+        Self {
+            origin: self.origin.clone(),
+            entries: self.entries.iter().filter_map(kept).collect(),
+        }
+    }
+
     /// Whether no tensor is left.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

@@ -16,9 +16,11 @@
 //! | `torch_randn` | `draws`: a list of `seed` and `shape` | – | `randn.[i]` |
 //! | `txt2img` | `model`, `height`, `width`, `num_inference_steps`, `guidance_scale`, `seed`, `controlnets`?: a list of `model`, `scale`, `start`, `end`; `guess_mode`? | `prompt_embeds`, `negative_prompt_embeds`?, `controlnet_cond.[i]`? | `latents`, `image` |
 //! | `mgmica` | `model`, `adapter` (a file in IP-Adapter's layout), `scales`? | `unet`'s without residuals, `identity_tokens` `[k, n, d]`, `identity_masks` `[k, H, W]` | `sample` |
+//! | `consistentid` | `model`, `checkpoint` (a file in upstream's layout), `shortcut`? | `unet`'s without residuals, `id_embedding` `[b, e]`, `clip_hidden_states` `[b, t, w]`, `part_hidden_states` `[b, 5, t, w]`, `facial_token_mask` `[b, n]` | `id_tokens`, `fused_text`, `sample` |
 //! | `txt2img` | `model`, `height`, `width`, `num_inference_steps`, `guidance_scale`, `seed` | `prompt_embeds`, `negative_prompt_embeds`? | `latents`, `image` |
 
 mod clip;
+mod consistent_id;
 mod mgmica;
 mod noise;
 mod scheduler;
@@ -46,6 +48,7 @@ const KINDS: &[(&str, Kind)] = &[
     ("scheduler", scheduler::scheduler),
     ("torch_randn", noise::torch_randn),
     ("mgmica", mgmica::mgmica),
+    ("consistentid", consistent_id::consistent_id),
     ("txt2img", txt2img::txt2img),
 ];
 

@@ -1,7 +1,10 @@
 //! Loading and saving a small module of our own layers, and files that must be refused.
 
+mod face_networks;
+mod adapters;
 mod folders;
 mod hostile;
+mod lora;
 mod reference;
 mod rep_controlnet;
 mod round_trip;
