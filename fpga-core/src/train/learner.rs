@@ -15,12 +15,13 @@ use super::checkpoint::{Snapshot, State};
 use super::curve::draw_curve;
 use super::draw::Draw;
 use super::gradients::GradientSet;
-use super::objective::{Loss, Objective};
+use super::objective::Objective;
 use super::optimizer::{Adam, AdamMemory, AdamSettings};
 use super::rate::LearningRate;
 use super::report::{Journal, StepReport};
 use super::source::BatchSource;
-use crate::error::{Context, Error, ErrorKind, Result};
+use super::workers::{Found, Replicas, backward};
+use crate::error::{Context, Error, Result};
 use crate::nn::{ModulePath, ParameterSet, map_parameters};
 
 /// How a training runs.
@@ -122,6 +123,8 @@ pub struct Learner<O: Objective, S> {
     step: u64,
     smooth_loss: Option<f64>,
     output: Option<Output>,
+    /// Where the batches of a step run side by side.
+    replicas: Option<Replicas<O::Model>>,
 }
 
 struct Output {
@@ -134,7 +137,8 @@ const SMOOTHING: f64 = 0.02;
 
 impl<O, S> Learner<O, S>
 where
-    O: Objective,
+    O: Objective + Sync,
+    O::Batch: Send,
     S: BatchSource<Batch = O::Batch>,
 {
     /// A training at its beginning. Parameters that do not learn must not require gradients.
@@ -159,6 +163,7 @@ where
             step: 0,
             smooth_loss: None,
             output: None,
+            replicas: None,
         })
     }
 
@@ -179,6 +184,15 @@ where
             folder: folder.to_owned(),
         });
         Ok(self)
+    }
+
+    /// Runs the batches of each step ([`LearnerConfig::accumulate`]) side by side on these devices, which
+    /// track gradients. The result is that of one device, up to rounding.
+    #[must_use]
+    pub fn on_devices(mut self, devices: &[Device]) -> Self {
+        let replicas = Replicas::new(self.model(), devices);
+        self.replicas = (!devices.is_empty()).then_some(replicas);
+        self
     }
 
     /// As it is now.
@@ -231,13 +245,23 @@ where
     pub fn make_step(&mut self) -> Result<StepReport> {
         let start = Instant::now();
         let clause = |step| move || format!("step {}", step + 1);
-        let (gradients, loss, parts) = self.gradients().context(clause(self.step))?;
+        let Found {
+            gradients,
+            loss,
+            parts,
+        } = self.gradients().context(clause(self.step))?;
 
         let rate = self.config.rate.at(self.step, self.config.steps);
         let model = self.model.take().expect("only a step takes it away");
         let (model, gradient_norm) = self.adam.step(model, gradients, rate);
-        if let Some(average) = &mut self.average {
-            average.follow(&learning(&model));
+        if self.average.is_some() || self.replicas.is_some() {
+            let learned = learning(&model);
+            if let Some(average) = &mut self.average {
+                average.follow(&learned);
+            }
+            if let Some(replicas) = &mut self.replicas {
+                replicas.follow(&learned);
+            }
         }
         self.model = Some(model);
         self.step += 1;
@@ -261,22 +285,23 @@ where
     }
 
     /// Mean gradient, loss and parts of the step's batches.
-    fn gradients(&mut self) -> Result<(GradientSet, f64, Parts)> {
-        let share = 1.0 / self.config.accumulate as f64;
-        let (mut sum, mut loss, mut parts) = (GradientSet::default(), 0.0, Parts::new());
+    fn gradients(&mut self) -> Result<Found> {
+        let mut jobs = Vec::new();
         for part in 0..self.config.accumulate {
-            let batch = self.source.next_batch()?;
-            let mut draw = Draw::new(self.config.seed, self.step, part);
-            let model = self.model.as_ref().expect("only a step takes it away");
-            let found = self.objective.loss(model, &batch, &mut draw)?;
-            let (gradients, value, told) = backward(model, found)?;
-            sum = sum.plus(gradients.scaled(share));
-            loss += value * share;
-            for (name, value) in told {
-                add_part(&mut parts, name, value * share);
-            }
+            let draw = Draw::new(self.config.seed, self.step, part);
+            jobs.push((self.source.next_batch()?, draw));
         }
-        Ok((sum, loss, parts))
+        let model = self.model.as_ref().expect("only a step takes it away");
+        let found = match &mut self.replicas {
+            Some(replicas) => replicas.run(&self.objective, jobs, &device(model))?,
+            None => {
+                let one = |(batch, mut draw): (O::Batch, Draw)| {
+                    backward(model, self.objective.loss(model, &batch, &mut draw)?)
+                };
+                jobs.into_iter().map(one).collect::<Result<Vec<_>>>()?
+            }
+        };
+        Ok(mean(found))
     }
 
     fn write_down(&mut self, report: &StepReport, watch: &mut impl Watch<O::Model>) -> Result<()> {
@@ -350,6 +375,9 @@ where
                 return Err(Error::invalid("average", why));
             }
         }
+        if let Some(replicas) = &mut self.replicas {
+            replicas.follow(&weights);
+        }
         self.source.seek(state.position)?;
         self.step = state.step;
         self.smooth_loss = state.smooth_loss;
@@ -357,23 +385,25 @@ where
     }
 }
 
-type Parts = Vec<(&'static str, f64)>;
-
-fn backward<M: Module>(model: &M, found: Loss) -> Result<(GradientSet, f64, Parts)> {
-    let Loss { value, parts } = found;
-    let number = f64::from(value.clone().into_scalar::<f32>());
-    if !number.is_finite() {
-        let what = format!("loss ({number})");
-        return Err(Error::new(ErrorKind::NotFinite { what }));
-    }
-    Ok((GradientSet::of(model, &value.backward()), number, parts))
-}
-
-fn add_part(parts: &mut Parts, name: &'static str, value: f64) {
-    match parts.iter_mut().find(|(known, _)| *known == name) {
-        Some((_, sum)) => *sum += value,
-        None => parts.push((name, value)),
-    }
+/// Of all batches of a step.
+fn mean(found: Vec<Found>) -> Found {
+    let share = 1.0 / found.len() as f64;
+    let start = Found {
+        gradients: GradientSet::default(),
+        loss: 0.0,
+        parts: Vec::new(),
+    };
+    found.into_iter().fold(start, |mut sum, found| {
+        sum.gradients = sum.gradients.plus(found.gradients.scaled(share));
+        sum.loss += found.loss * share;
+        for (name, value) in found.parts {
+            match sum.parts.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, sum)) => *sum += value * share,
+                None => sum.parts.push((name, value * share)),
+            }
+        }
+        sum
+    })
 }
 
 /// Stored values of all parameters that learn.

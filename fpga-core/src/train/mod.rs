@@ -56,6 +56,7 @@ mod report;
 mod source;
 #[cfg(test)]
 mod tests;
+mod workers;
 
 pub use draw::Draw;
 pub use gradients::GradientSet;

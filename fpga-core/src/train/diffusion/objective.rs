@@ -1,7 +1,7 @@
 //! Noise prediction: noise is added to pictures, and the network has to say what was added
 //! (Ho et al. 2020, eq. 14; velocities: Salimans and Ho 2022).
 
-use burn::tensor::{Device, GradientCheckpointingStrategy, Tensor};
+use burn::tensor::{Device, Tensor};
 
 use super::batch::{DiffusionBatch, Modality};
 use super::clone_face::{Activated, CloneFaceTuning};
@@ -102,8 +102,7 @@ impl DiffusionObjective {
                 (batch, weights)
             }
         };
-        let strategy = device.gradient_checkpointing_strategy();
-        let empty = self.empty_text.clone().map(|text| tracked(text, strategy));
+        let empty = self.empty_text.clone().map(|text| tracked(text, &device));
         let (batch, dropped) = self.drop.apply(batch, empty.as_ref(), draw);
         told.extend([
             ("without_text", dropped.text),
@@ -133,10 +132,9 @@ impl Objective for DiffusionObjective {
     fn loss(&self, model: &Trainee, batch: &DiffusionBatch, draw: &mut Draw) -> Result<Loss> {
         batch.check()?;
         let device = model.device();
-        let strategy = device.gradient_checkpointing_strategy();
         let levels = self.levels(batch.len(), draw)?;
         let noise = draw.normal(batch.latents.dims(), &device);
-        let batch = on_graph(batch.clone(), strategy);
+        let batch = on_graph(batch.clone(), &device);
         let Altered {
             mut batch,
             weights,
@@ -177,33 +175,26 @@ impl Objective for DiffusionObjective {
 }
 
 /// The batch where its tensors can meet the model's.
-fn on_graph(
-    mut batch: DiffusionBatch,
-    strategy: Option<GradientCheckpointingStrategy>,
-) -> DiffusionBatch {
-    batch.latents = tracked(batch.latents, strategy);
-    batch.conditioning.context = tracked(batch.conditioning.context, strategy);
+fn on_graph(mut batch: DiffusionBatch, device: &Device) -> DiffusionBatch {
+    batch.latents = tracked(batch.latents, device);
+    batch.conditioning.context = tracked(batch.conditioning.context, device);
     if let Some(added) = &mut batch.conditioning.added {
-        added.text_embeds = tracked(added.text_embeds.clone(), strategy);
-        added.time_ids = tracked(added.time_ids.clone(), strategy);
+        added.text_embeds = tracked(added.text_embeds.clone(), device);
+        added.time_ids = tracked(added.time_ids.clone(), device);
     }
-    batch.condition = batch
-        .condition
-        .map(|condition| tracked(condition, strategy));
+    batch.condition = batch.condition.map(|condition| tracked(condition, device));
     for face in batch.faces.iter_mut().flatten() {
-        face.tokens = face.tokens.take().map(|tokens| tracked(tokens, strategy));
+        face.tokens = face.tokens.take().map(|tokens| tracked(tokens, device));
     }
     batch
 }
 
-fn tracked<const D: usize>(
-    tensor: Tensor<D>,
-    strategy: Option<GradientCheckpointingStrategy>,
-) -> Tensor<D> {
-    match strategy {
+fn tracked<const D: usize>(tensor: Tensor<D>, device: &Device) -> Tensor<D> {
+    let tensor = tensor.to_device(device);
+    match device.gradient_checkpointing_strategy() {
         Some(strategy) => tensor
             .autodiff()
             .with_gradient_checkpointing_strategy(strategy),
-        None => tensor,
+        None => tensor.without_autodiff(),
     }
 }

@@ -2,6 +2,7 @@
 
 mod learning;
 mod resume;
+mod workers;
 
 use burn::tensor::{Device, Tensor};
 use ndarray::Array2;
@@ -9,7 +10,7 @@ use ndarray::Array2;
 use super::diffusion::{
     DiffusionBatch, DiffusionObjective, FaceTarget, Modality, Networks, PartTarget,
 };
-use crate::control::ConditionEncoder;
+use crate::control::{ConditionEncoder, ControlNet};
 use crate::diffusion::{NoiseSchedule, NoiseSource, PhiloxNoise, Prediction, ScheduleConfig};
 use crate::identity::{IdentityAttention, IdentityAttentionConfig};
 use crate::nn::{SinusoidalEmbedding, randomize};
@@ -68,6 +69,7 @@ fn networks() -> Networks {
     let unet = unet();
     Networks {
         identity: Some(adapter(&unet)),
+        controlnet: Some(ControlNet::from_unet(&unet, &[4, 6], 6).unwrap()),
         encoder: Some(ConditionEncoder::fresh(3, &[4, 6], 16, (5, &device()))),
         ..Networks::new(unet)
     }
