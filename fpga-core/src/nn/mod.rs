@@ -25,7 +25,7 @@ mod resample;
 mod resnet;
 mod timestep;
 
-pub use activation::{gelu, quick_gelu, silu};
+pub use activation::{gated_gelu, gelu, quick_gelu, silu};
 pub use attention::{Attention, AttentionConfig, KeyValue, Reach, attend};
 pub use batch_norm::{BatchNorm, ConvNorm};
 pub use clip::{
