@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::canvas::{Canvas, PreparedCanvas};
 use super::guided::{ActiveControl, Guided};
-use super::job::{Monitor, Phase, Progress};
+use super::job::{Level, Monitor, Phase, Progress};
 use super::model::StableDiffusion;
 use super::picture::{picture_to_tensor, tensor_to_pictures};
 use super::prompt::{Prompt, encode_prompts};
@@ -197,6 +197,10 @@ impl<'m> PortraitGenerator<'m> {
             Error::invalid("sampler", why)
         })?;
         let sampler = Sampler::new(kind, &model.schedule, request.steps)?;
+        monitor.note(Level::Info, || {
+            let [width, height] = size;
+            format!("{width}×{height} pixels, {kind:?}, seed {seed}")
+        });
         let mut sampler = match request.canvas.strength() {
             Some(strength) => sampler.starting_at(strength)?,
             None => sampler,

@@ -9,6 +9,7 @@ mod device;
 mod generate;
 mod guided;
 mod job;
+mod memory;
 mod model;
 mod picture;
 mod preview;
@@ -18,9 +19,10 @@ mod seed;
 mod watch;
 
 pub use canvas::Canvas;
-pub use device::DeviceChoice;
+pub use device::{DeviceChoice, DeviceEntry};
 pub use generate::{Control, GenerateRequest, Generated, PortraitGenerator, Sampled};
-pub use job::{CancelToken, Monitor, Phase, Progress};
+pub use job::{CancelToken, Level, Monitor, Phase, Progress};
+pub use memory::JobMemory;
 pub use model::{LoadOptions, StableDiffusion};
 pub use picture::{
     host_values, mask_to_tensor, picture_to_tensor, tensor_to_pictures, to_unit_range,

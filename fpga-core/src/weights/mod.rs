@@ -16,6 +16,7 @@ mod model_folder;
 mod module_path;
 mod pickle;
 mod pickle_limits;
+mod random_read;
 mod safetensors_file;
 mod save;
 mod single_file;
@@ -30,8 +31,9 @@ pub use ldm_names::{ldm_controlnet_names, ldm_unet_names, ldm_vae_names, open_cl
 pub use ldm_sizes::Family;
 pub use load::load;
 pub use model_folder::{ModelFolder, read_json};
+pub use random_read::RandomRead;
 pub use save::save;
-pub use single_file::{SingleFile, controlnet_from_file, vae_from_file};
+pub use single_file::{SingleFile, controlnet_from_file, controlnet_from_source, vae_from_file};
 pub use source::TensorSource;
 
 #[cfg(test)]
