@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::canvas::{Canvas, PreparedCanvas};
 use super::control::{self, Control, ModalControl};
 use super::guided::Guided;
-use super::job::{Monitor, Phase, Progress};
+use super::job::{Level, Monitor, Phase, Progress};
 use super::model::StableDiffusion;
 use super::people::{People, PersonReport};
 use super::picture::tensor_to_pictures;
@@ -209,6 +209,10 @@ impl<'m> PortraitGenerator<'m> {
         let prompts = self.encode(request, texts, size)?;
         let batch = prompts.positive.context.dims()[0];
         let mut sampler = self.sampler(request)?;
+        monitor.note(Level::Info, || {
+            let [width, height] = size;
+            format!("{width}×{height} pixels, {:?}, seed {seed}", sampler.kind())
+        });
 
         monitor.report(&Progress::new(Phase::Encode, 0, 1))?;
         let PreparedCanvas {
