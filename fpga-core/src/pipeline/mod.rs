@@ -27,12 +27,9 @@ pub use adapter::{
 };
 pub use canvas::Canvas;
 pub use control::{Control, ControlMode, ModalControl};
-pub use device::DeviceChoice;
 pub use device::{DeviceChoice, DeviceEntry};
-pub use generate::{Control, GenerateRequest, Generated, PortraitGenerator, Sampled};
 pub use generate::{GenerateRequest, Generated, PortraitGenerator, Sampled};
 pub use job::{CancelToken, Level, Monitor, Phase, Progress};
-pub use job::{CancelToken, Monitor, Phase, Progress};
 pub use memory::JobMemory;
 pub use model::{LoadOptions, StableDiffusion};
 pub use people::{IdentityTokens, People, PersonReport, Place, PortraitIdentity};
