@@ -35,7 +35,7 @@ mod residual;
 mod skeleton;
 
 pub use affine::Affine;
-pub use align::{ALIGNED_SIZE, ARCFACE_TEMPLATE, align_face, alignment};
+pub use align::{ALIGNED_SIZE, ARCFACE_TEMPLATE, align_face, align_face_to, alignment};
 pub use arcface::{ArcFace, ArcFaceConfig, ArcFaceEmbedder, IResBlock};
 pub use bisenet::{
     AttentionRefinement, Backbone, BackboneBlock, BiSeNet, BiSeNetConfig, BiSeNetParser,

@@ -198,22 +198,11 @@ pub fn mark_caption(caption: &str, parts: &[FacialPart]) -> MarkedCaption {
         }
     }
     let text = clauses(&text.replace('\n', ""), &wanted);
-    let mut words: Vec<_> = FacialWord::ALL
-        .into_iter()
-        .flat_map(|word| {
-            let places = text.match_indices(&word.mark()).map(|(at, _)| at);
-            places.map(move |at| (at, word)).collect::<Vec<_>>()
-        })
-        .collect();
-    words.sort_unstable();
+    let words = marked_words(&text);
     let text = FacialWord::ALL
         .into_iter()
         .fold(text, |text, word| text.replace(&word.mark(), FACIAL_MARK));
-    MarkedCaption {
-        text,
-        words: words.into_iter().map(|(_, word)| word).collect(),
-        parts,
-    }
+    MarkedCaption { text, words, parts }
 }
 
 impl FacialPrompt {
@@ -268,6 +257,17 @@ impl Pairing {
             Self::ByWord => caption.words.iter().filter_map(named).collect(),
         }
     }
+}
+
+/// The words whose marks stand in the text, in its order.
+fn marked_words(text: &str) -> Vec<FacialWord> {
+    let mut found: Vec<(usize, FacialWord)> = Vec::new();
+    for word in FacialWord::ALL {
+        let mark = word.mark();
+        found.extend(text.match_indices(&mark).map(|(at, _)| (at, word)));
+    }
+    found.sort_unstable();
+    found.into_iter().map(|(_, word)| word).collect()
 }
 
 /// Words and punctuation with single spaces, every naming word blanked where it comes again.

@@ -20,6 +20,7 @@ mod norm;
 mod oracle;
 mod pack;
 mod parallel;
+mod pool;
 mod scratch;
 mod simd;
 pub(crate) mod tensor;

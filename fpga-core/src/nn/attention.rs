@@ -3,6 +3,7 @@
 //! Letters: `b` batch, `n` queries, `m` keys, `heads`, `d` width of one head.
 
 use burn::module::Module;
+use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, module, ops::AttentionModuleOptions};
 
 use super::linear::Linear;
@@ -130,6 +131,23 @@ impl Attention {
     /// - `query` and result: `[b, n, heads·d]`
     pub fn find(&self, query: Tensor<3>, context: KeyValue) -> Tensor<3> {
         attend(query, context.key, context.value, self.heads, Reach::Full)
+    }
+
+    /// How `query` divides its attention among the keys.
+    ///
+    /// # Shapes
+    /// - `query`: `[b, n, heads·d]`; `key`: `[b, m, heads·d]`
+    /// - returns `[b, heads, n, m]`
+    pub fn shares(&self, query: Tensor<3>, key: Tensor<3>) -> Tensor<4> {
+        let split = |tokens: Tensor<3>| {
+            let [batch, length, width] = tokens.dims();
+            tokens
+                .reshape([batch, length, self.heads, width / self.heads])
+                .swap_dims(1, 2)
+        };
+        let (query, key) = (split(query), split(key));
+        let scale = 1.0 / (query.dims()[3] as f64).sqrt();
+        softmax(query.matmul(key.swap_dims(2, 3)) * scale, 3)
     }
 
     /// What was found, in the tokens' own terms, added to `residual`.

@@ -15,15 +15,17 @@ mod grouped;
 mod init;
 mod linear;
 mod map;
+mod module_path;
 mod norm;
 mod param;
+mod parameters;
 mod perceiver;
 mod prelu;
 mod resample;
 mod resnet;
 mod timestep;
 
-pub use activation::{gelu, quick_gelu, silu};
+pub use activation::{gated_gelu, gelu, quick_gelu, silu};
 pub use attention::{Attention, AttentionConfig, KeyValue, Reach, attend};
 pub use batch_norm::{BatchNorm, ConvNorm};
 pub use clip::{
@@ -37,8 +39,10 @@ pub use grouped::{Groups, attend_groups};
 pub use init::randomize;
 pub use linear::Linear;
 pub use map::{add, join_channels, to_map, to_tokens};
+pub(crate) use module_path::ModulePath;
 pub use norm::{GroupNorm, LayerNorm};
 pub(crate) use param::{cast_to, zeros};
+pub use parameters::{Flat, ParameterSet, map_parameters, visit_parameters};
 pub use perceiver::{
     Perceiver, PerceiverAttention, PerceiverConfig, PerceiverFeedForward, PerceiverLayer,
 };

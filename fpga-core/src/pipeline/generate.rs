@@ -8,34 +8,21 @@ use image::RgbImage;
 use serde::Serialize;
 
 use super::canvas::{Canvas, PreparedCanvas};
-use super::guided::{ActiveControl, Guided};
-use super::job::{Monitor, Phase, Progress};
+use super::control::{self, Control, ModalControl};
+use super::guided::Guided;
+use super::job::{Level, Monitor, Phase, Progress};
 use super::model::StableDiffusion;
 use super::people::{People, PersonReport};
-use super::picture::{picture_to_tensor, tensor_to_pictures};
+use super::picture::tensor_to_pictures;
 use super::prompt::{Prompt, PromptChange, PromptPair, encode_prompts};
 use super::seed::{NoiseKind, resolve_seed};
 use super::watch::watch_steps;
-use crate::control::ControlNet;
 use crate::diffusion::Guidance;
 use crate::error::{Context, Error, Result};
 use crate::identity::{LeakageMeter, RegionMask};
 use crate::sampler::{Sampler, SamplerKind, sample, sample_within};
 use crate::text::LongPrompt;
 use crate::vae::Tiling;
-
-/// Spatial guidance of one ControlNet.
-#[derive(Clone, Debug)]
-pub struct Control<'a> {
-    /// The network.
-    pub net: &'a ControlNet,
-    /// Skeleton, landmarks or whatever it was trained on; as large as the picture.
-    pub condition: &'a RgbImage,
-    /// 1 as trained, 0 silent.
-    pub scale: f64,
-    /// Share of the steps at which it starts and ends to speak: `(0.0, 1.0)` for all.
-    pub window: (f64, f64),
-}
 
 /// One job of a [`PortraitGenerator`].
 #[derive(Clone, Debug)]
@@ -68,6 +55,8 @@ pub struct GenerateRequest<'a> {
     pub controls: Vec<Control<'a>>,
     /// Who appears where.
     pub people: Option<People<'a>>,
+    /// Condition pictures of the modalities that are merged into the model's UNet.
+    pub modalities: Vec<ModalControl<'a>>,
 }
 
 impl<'a> GenerateRequest<'a> {
@@ -88,6 +77,7 @@ impl<'a> GenerateRequest<'a> {
             tiling: None,
             controls: Vec::new(),
             people: None,
+            modalities: Vec::new(),
         }
     }
 }
@@ -222,6 +212,10 @@ impl<'m> PortraitGenerator<'m> {
         let prompts = self.encode(request, texts, size)?;
         let batch = prompts.positive.context.dims()[0];
         let mut sampler = self.sampler(request)?;
+        monitor.note(Level::Info, || {
+            let [width, height] = size;
+            format!("{width}×{height} pixels, {:?}, seed {seed}", sampler.kind())
+        });
 
         monitor.report(&Progress::new(Phase::Encode, 0, 1))?;
         let PreparedCanvas {
@@ -231,14 +225,17 @@ impl<'m> PortraitGenerator<'m> {
         } = request
             .canvas
             .prepare(model, batch, &sampler, noise.as_mut())?;
-        let controls = self.controls(request, size, sampler.timesteps())?;
+        let timesteps = sampler.timesteps();
+        let controls = control::activate(&request.controls, size, timesteps, &model.device)?;
+        let hint = control::hint(&request.modalities, size, latents.dims(), &model.device)?;
         let guided = self.guided(request, prompts, size)?;
         let people = request.people.as_ref();
         let people = people.map(|people| people.active(&regions, batch, guided.is_guided()));
         let mut denoiser = guided
-            .with_timesteps(sampler.timesteps())
+            .with_timesteps(timesteps)
             .with_people(people.transpose()?)
             .with_controls(controls)
+            .with_hint(hint)
             .with_extra_channels(extra_channels)
             .ready_for(latents.dims())?;
 
@@ -296,71 +293,6 @@ impl<'m> PortraitGenerator<'m> {
         self.encode(request, texts, size)
             .and_then(|prompts| guided.with_prompts_from(change.from_step, prompts))
             .context(|| "prompt change")
-    }
-
-    fn controls<'r>(
-        &self,
-        request: &GenerateRequest<'r>,
-        size: [u32; 2],
-        timesteps: &[f64],
-    ) -> Result<Vec<ActiveControl<'r>>> {
-        let device = &self.model.device;
-        let active = |(index, control): (usize, &Control<'r>)| {
-            let active = control
-                .active(timesteps)
-                .context(|| format!("control {index}"))?;
-            if control.condition.dimensions() != (size[0], size[1]) {
-                let expected = format!("{}×{} like the picture", size[0], size[1]);
-                let found = control.condition.dimensions();
-                return Err(Error::shape(
-                    format!("condition of control {index}"),
-                    expected,
-                    found,
-                ));
-            }
-            let condition = (picture_to_tensor(control.condition, device) + 1.0) / 2.0;
-            let hint = control.net.encode_condition(condition);
-            Ok(ActiveControl {
-                net: control.net,
-                hint,
-                scale: control.scale,
-                active,
-            })
-        };
-        request.controls.iter().enumerate().map(active).collect()
-    }
-}
-
-impl Control<'_> {
-    /// Largest and smallest timestep at which it speaks.
-    fn active(&self, timesteps: &[f64]) -> Result<(f64, f64)> {
-        let (start, end) = self.window;
-        if !(0.0 <= start && start <= end && end <= 1.0) {
-            let why = format!("needs 0 ≤ start ≤ end ≤ 1, found ({start}, {end})");
-            return Err(Error::invalid("window", why));
-        }
-        if !self.scale.is_finite() {
-            return Err(Error::invalid(
-                "scale",
-                format!("must be finite, found {}", self.scale),
-            ));
-        }
-        let count = timesteps.len();
-        let speaks = |&(index, _): &(usize, &f64)| {
-            let (begun, done) = (
-                index as f64 / count as f64,
-                (index + 1) as f64 / count as f64,
-            );
-            begun >= start && done <= end
-        };
-        let mut inside = timesteps
-            .iter()
-            .enumerate()
-            .filter(speaks)
-            .map(|(_, &timestep)| timestep);
-        // An empty range: speaks at no timestep.
-        let first = inside.next().unwrap_or(f64::NEG_INFINITY);
-        Ok((first, inside.next_back().unwrap_or(first)))
     }
 }
 

@@ -5,6 +5,7 @@
 
 use burn::tensor::Tensor;
 
+use super::control::ControlMode;
 use super::prompt::PromptPair;
 use crate::control::ControlNet;
 use crate::diffusion::Guidance;
@@ -22,6 +23,21 @@ pub(crate) struct ActiveControl<'a> {
     pub(crate) scale: f64,
     /// Timesteps at which it speaks, largest and smallest.
     pub(crate) active: (f64, f64),
+    pub(crate) mode: ControlMode,
+}
+
+impl ActiveControl<'_> {
+    /// Whether it leaves the negative prompt alone; style without places always does.
+    fn spares_negative(&self) -> bool {
+        self.mode == ControlMode::Guess || self.net.config().global_pool
+    }
+
+    fn weigh(&self, residuals: ControlResiduals) -> ControlResiduals {
+        match self.mode {
+            ControlMode::Guess if !self.net.config().global_pool => residuals.graded(self.scale),
+            _ => residuals.scaled(self.scale),
+        }
+    }
 }
 
 /// People with their places.
@@ -34,17 +50,27 @@ pub(crate) struct ActivePeople<'a> {
     pub(crate) measure: bool,
 }
 
+/// One prompt with its negative.
+struct Prompted {
+    /// Negative rows first, as every published pipeline orders them; without guidance only positive
+    /// rows.
+    rows: Conditioning,
+    /// The positive rows alone.
+    positive: Conditioning,
+}
+
 /// What is to be predicted.
 pub(crate) struct Guided<'a> {
     unet: &'a UNet,
-    /// From which step on which prompts hold. Negative rows first, as every published pipeline orders
-    /// them; without guidance only positive rows.
-    conditionings: Vec<(usize, Conditioning)>,
+    /// From which step on which prompts hold.
+    prompts: Vec<(usize, Prompted)>,
     guidance: Option<Guidance>,
     /// Of every step of the job, where anything depends on the step.
     timesteps: Vec<f64>,
     people: Option<ActivePeople<'a>>,
     controls: Vec<ActiveControl<'a>>,
+    /// Encoded conditions of merged modalities: `[1, channels₀, h, w]`.
+    hint: Option<Tensor<4>>,
     /// Mask and masked latents of a 9-channel inpainting model: `[b, 5, h, w]`.
     extra_channels: Option<Tensor<4>>,
 }
@@ -58,11 +84,12 @@ impl<'a> Guided<'a> {
         let guidance = (guidance.scale > 1.0).then_some(guidance);
         let guided = Self {
             unet,
-            conditionings: Vec::new(),
+            prompts: Vec::new(),
             guidance,
             timesteps: Vec::new(),
             people: None,
             controls: Vec::new(),
+            hint: None,
             extra_channels: None,
         };
         guided.with_prompts_from(0, prompts)
@@ -78,11 +105,12 @@ impl<'a> Guided<'a> {
     /// # Errors
     /// As [`new`](Self::new).
     pub(crate) fn with_prompts_from(mut self, step: usize, prompts: PromptPair) -> Result<Self> {
-        let conditioning = match self.is_guided() {
+        let positive = prompts.positive.clone();
+        let rows = match self.is_guided() {
             true => prompts.negative.followed_by(prompts.positive)?,
             false => prompts.positive,
         };
-        self.conditionings.push((step, conditioning));
+        self.prompts.push((step, Prompted { rows, positive }));
         Ok(self)
     }
 
@@ -101,6 +129,11 @@ impl<'a> Guided<'a> {
     #[must_use]
     pub(crate) fn with_controls(self, controls: Vec<ActiveControl<'a>>) -> Self {
         Self { controls, ..self }
+    }
+
+    #[must_use]
+    pub(crate) fn with_hint(self, hint: Option<Tensor<4>>) -> Self {
+        Self { hint, ..self }
     }
 
     #[must_use]
@@ -134,14 +167,19 @@ impl<'a> Guided<'a> {
                 people = Some(prepared);
             }
         }
-        let phases = self.conditionings.iter().map(|(from_step, conditioning)| {
-            self.check(latents, conditioning)?;
-            let text = self.unet.prepare(conditioning);
-            let text = match &people {
-                Some(people) => text.with_identities(people.clone())?,
-                None => text,
+        let phases = self.prompts.iter().map(|(from_step, prompted)| {
+            self.check(latents, &prompted.rows)?;
+            let mut text = self.unet.prepare(&prompted.rows);
+            if let Some(hint) = &self.hint {
+                text = text.with_hint(hint.clone());
+            }
+            if let Some(people) = &people {
+                text = text.with_identities(people.clone())?;
+            }
+            let read = |control: &ActiveControl<'_>| match control.spares_negative() {
+                true => control.net.prepare(&prompted.positive),
+                false => control.net.prepare(&prompted.rows),
             };
-            let read = |control: &ActiveControl<'_>| control.net.prepare(conditioning);
             Ok(Phase {
                 from_step: *from_step,
                 text,
@@ -225,10 +263,17 @@ impl GuidedDenoiser<'_> {
             if !(last..=first).contains(&timestep) {
                 continue;
             }
-            let (latents, timesteps) = (latents.clone(), timesteps.clone());
+            // The positive rows come last; without guidance there are no others.
+            let spared = match (self.guidance, control.spares_negative()) {
+                (Some(_), true) => latents.dims()[0] / 2,
+                _ => 0,
+            };
+            let rows = spared..latents.dims()[0];
+            let latents = latents.clone().slice_dim(0, rows.clone());
+            let timesteps = timesteps.clone().slice_dim(0, rows);
             let hint = control.hint.clone();
             let residuals = control.net.forward(latents, timesteps, conditioning, hint);
-            let residuals = residuals.scaled(control.scale);
+            let residuals = control.weigh(residuals).after_silent(spared);
             sum = Some(match sum {
                 Some(others) => others.plus(residuals)?,
                 None => residuals,

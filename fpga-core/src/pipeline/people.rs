@@ -241,7 +241,7 @@ impl<'a> People<'a> {
 impl IdentityTokens {
     /// # Shapes
     /// - returns `[rows, n, width]`
-    fn rows(&self, pictures: usize, guided: bool) -> Result<Tensor<3>> {
+    pub(super) fn rows(&self, pictures: usize, guided: bool) -> Result<Tensor<3>> {
         let (person, nobody) = (self.conditional.dims(), self.unconditional.dims());
         if person != nobody {
             let expected = format!("{person:?} like the person's");

@@ -50,7 +50,7 @@ pub struct PromptChange {
 }
 
 /// One text model with its tokenizer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct TextEncoder {
     /// Text to ids.
     pub tokenizer: ClipTokenizer,
@@ -61,7 +61,7 @@ pub struct TextEncoder {
 }
 
 /// All text models of one checkpoint.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PromptEncoder {
     /// The only one of SD 1 and SD 2; the first of SDXL.
     pub first: TextEncoder,

@@ -11,6 +11,7 @@ mod encoder;
 mod prepared;
 mod stage;
 mod transformer;
+mod watch;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -22,6 +23,7 @@ pub use encoder::{Encoded, UNetEncoder};
 pub use prepared::PreparedConditioning;
 pub use stage::{DownStage, MidStage, UpStage};
 pub use transformer::{SpatialTransformer, TransformerBlock};
+pub use watch::{AttentionMap, AttentionSite, AttentionWatch};
 
 use prepared::Guide;
 
@@ -73,6 +75,11 @@ impl UNet {
     /// The sizes that this network was built from.
     pub fn config(&self) -> &UNetConfig {
         &self.config
+    }
+
+    /// The half that a ControlNet copies.
+    pub fn encoder(&self) -> &UNetEncoder {
+        &self.encoder
     }
 
     /// What of `conditioning` stays the same at every step, computed once per job.
@@ -130,7 +137,9 @@ impl UNet {
         let Encoded {
             mut skips,
             mut hidden,
-        } = self.encoder.forward(latents, None, guide);
+        } = self
+            .encoder
+            .forward(latents, conditioning.hint.clone(), guide);
 
         if let Some(control) = control {
             let added = skips.into_iter().zip(&control.down);
@@ -142,6 +151,7 @@ impl UNet {
 
         for stage in &self.up_blocks {
             hidden = stage.forward(hidden, guide, &mut skips);
+            guide.next_stage();
         }
 
         self.conv_out

@@ -6,9 +6,10 @@ use std::slice::Iter;
 
 use burn::tensor::Tensor;
 
+use super::watch::{AttentionSite, AttentionWatch, Watcher};
 use crate::error::{Error, Result};
 use crate::identity::PreparedIdentities;
-use crate::nn::{Attention, KeyValue};
+use crate::nn::{Attention, KeyValue, add};
 
 /// A [`Conditioning`](super::Conditioning) as one network sees it.
 #[derive(Clone, Debug)]
@@ -19,9 +20,37 @@ pub struct PreparedConditioning {
     pub(super) added: Option<Tensor<2>>,
     /// Who appears where.
     pub(super) identities: Option<PreparedIdentities>,
+    /// Encoded condition pictures, added after `conv_in`: `[b or 1, channels₀, h, w]`.
+    pub(super) hint: Option<Tensor<4>>,
+    /// Who looks on.
+    pub(super) watch: Option<AttentionWatch>,
 }
 
 impl PreparedConditioning {
+    /// Adds an encoded condition picture to the features after `conv_in`, on top of those that are
+    /// there: the way in which a merged RepControlNet is told what to draw.
+    ///
+    /// # Shapes
+    /// - `hint`: `[b or 1, channels₀, h, w]` for latents `[b, c, h, w]`
+    #[must_use]
+    pub fn with_hint(self, hint: Tensor<4>) -> Self {
+        let hint = match self.hint {
+            Some(others) => add(others, hint),
+            None => hint,
+        };
+        Self {
+            hint: Some(hint),
+            ..self
+        }
+    }
+
+    /// From now on, `watch` sees attention maps.
+    #[must_use]
+    pub fn watched_by(self, watch: AttentionWatch) -> Self {
+        let watch = Some(watch);
+        Self { watch, ..self }
+    }
+
     /// With people, from [`UNet::prepare_identities`](super::UNet::prepare_identities) of the same
     /// network.
     ///
@@ -49,6 +78,9 @@ pub(super) struct Guide<'a> {
     pub(super) time: Tensor<2>,
     text: Enumerate<Iter<'a, KeyValue>>,
     identities: Option<&'a PreparedIdentities>,
+    watch: Option<&'a AttentionWatch>,
+    /// How many stages are done.
+    stage: usize,
 }
 
 impl<'a> Guide<'a> {
@@ -57,11 +89,24 @@ impl<'a> Guide<'a> {
             time,
             text: conditioning.text.iter().enumerate(),
             identities: conditioning.identities.as_ref(),
+            watch: conditioning.watch.as_ref(),
+            stage: 0,
         }
     }
 
+    /// A stage is done.
+    pub(super) fn next_stage(&mut self) {
+        self.stage += 1;
+    }
+
+    /// Who looks at such attention in this stage.
+    pub(super) fn watcher(&self, site: AttentionSite, grid: [usize; 2]) -> Option<Watcher<'a>> {
+        self.watch?.watcher(site, self.stage, grid)
+    }
+
     /// What the next transformer block may find.
-    pub(super) fn next_context(&mut self) -> Context<'a> {
+    pub(super) fn next_context(&mut self, grid: [usize; 2]) -> Context<'a> {
+        let watcher = self.watcher(AttentionSite::Text, grid);
         let (layer, text) = self
             .text
             .next()
@@ -69,6 +114,7 @@ impl<'a> Guide<'a> {
         Context {
             text,
             people: self.identities.map(|identities| (identities, layer)),
+            watcher,
         }
     }
 }
@@ -78,6 +124,7 @@ pub(super) struct Context<'a> {
     text: &'a KeyValue,
     /// Everyone, and which layer it is.
     people: Option<(&'a PreparedIdentities, usize)>,
+    watcher: Option<Watcher<'a>>,
 }
 
 impl Context<'_> {
@@ -90,6 +137,9 @@ impl Context<'_> {
         residual: Tensor<3>,
     ) -> Tensor<3> {
         let query = layer.query(tokens);
+        if let Some(watcher) = &self.watcher {
+            watcher.see(layer, query.clone(), self.text.key.clone());
+        }
         let found = layer.find(query.clone(), self.text.clone());
         let found = match self.people {
             Some((identities, index)) => identities.add_to(found, query, index),

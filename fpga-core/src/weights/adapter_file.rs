@@ -11,14 +11,16 @@ use burn::module::Module;
 use burn::tensor::Device;
 
 use super::decode::Storage;
+use super::identity_layers::identity_attention;
 use super::load::load;
 use super::lora::Lora;
 use super::projector_names::projector_names;
 use super::projector_sizes::{ProjectorConfig, facial_sizes, projector_sizes};
 use super::source::TensorSource;
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::identity::IdentityAttention;
 use crate::identity::projector::{FacialEncoder, Projector, ResamplerInput, Shortcut};
-use crate::unet::UNet;
+use crate::unet::{UNet, UNetConfig};
 
 /// Names of the projector's section.
 const PROJECTOR: [&str; 2] = ["image_proj", "image_proj_model"];
@@ -203,17 +205,40 @@ impl AdapterFile {
         load().context(|| FACIAL)
     }
 
+    /// The projections of identity tokens in every cross-attention layer.
+    ///
+    /// # Errors
+    /// As [`identity_attention`]; `Weights` if the layers hold something else than these projections
+    /// and a LoRA.
+    pub fn attention(
+        &self,
+        unet: &UNetConfig,
+        storage: Storage,
+        device: &Device,
+    ) -> Result<IdentityAttention> {
+        let (attention, mut report) = identity_attention(&self.layers, unet, storage, device)?;
+        report.unused.retain(|name| !is_lora(name));
+        match report.unused.is_empty() {
+            true => Ok(attention),
+            false => Err(Error::new(ErrorKind::Weights(report))).context(|| "attention layers"),
+        }
+    }
+
     /// What the file changes in the UNet's own attention; without that a face file has little effect.
     ///
     /// # Errors
     /// As [`Lora::from_source`].
     pub fn lora(&self) -> Result<Option<Lora>> {
-        let pairs = self.layers.keeping(|name| name.contains("_lora."));
+        let pairs = self.layers.keeping(is_lora);
         match pairs.is_empty() {
             true => Ok(None),
             false => Lora::from_source(pairs).map(Some),
         }
     }
+}
+
+fn is_lora(name: &str) -> bool {
+    name.contains("_lora.")
 }
 
 /// Where a network's weights are and how they are kept.

@@ -17,11 +17,12 @@ mod ldm_sizes;
 mod load;
 mod lora;
 mod model_folder;
-mod module_path;
 mod pickle;
 mod pickle_limits;
 mod projector_names;
 mod projector_sizes;
+mod random_read;
+mod rep_controlnet;
 mod safetensors_file;
 mod save;
 mod single_file;
@@ -41,8 +42,10 @@ pub use load::load;
 pub use lora::{Lora, LoraPart, merge_text_loras, merge_unet_loras};
 pub use model_folder::{ModelFolder, read_json};
 pub use projector_names::projector_names;
-pub use save::save;
-pub use single_file::{SingleFile, controlnet_from_file, vae_from_file};
+pub use random_read::RandomRead;
+pub use rep_controlnet::{load_delta, load_rep_controlnet, save_delta, save_rep_controlnet};
+pub use save::{save, save_values};
+pub use single_file::{SingleFile, controlnet_from_file, controlnet_from_source, vae_from_file};
 pub use source::TensorSource;
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::brush::{Brush, Style};
 use super::canvas::{Canvas, Wash};
 use super::curve::{Point, Shape};
-use super::draws::{Draws, Purpose};
 use super::tone::Tone;
+use crate::data::draws::{Draws, Purpose};
 
 /// A place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -4,10 +4,10 @@
 //! `a [mood] woman|man [with features] [in a garment]`.
 
 use super::brush::Style;
-use super::draws::{Draws, Purpose};
 use super::person::{BeardCut, HairColour, HairCut, Lens, Person, Presentation};
 use super::pose::{Attire, Garment, Hat, Mood};
 use super::scene::{Figure, Scene};
+use crate::data::draws::{Draws, Purpose};
 
 /// How much a caption gives away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

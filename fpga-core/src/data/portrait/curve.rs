@@ -2,7 +2,7 @@
 
 use tiny_skia::{Path, PathBuilder, PathSegment, Rect};
 
-use super::draws::sin_cos;
+use crate::data::draws::sin_cos;
 
 /// In picture pixels.
 pub(super) type Point = [f32; 2];

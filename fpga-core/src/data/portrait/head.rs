@@ -5,8 +5,8 @@
 //! the far side are foreshortened, and the nose moves most.
 
 use super::curve::Point;
-use super::draws::sin_cos;
 use super::pose::Pose;
+use crate::data::draws::sin_cos;
 
 /// Depth of the face's middle over its rim.
 const RELIEF: f32 = 0.58;
@@ -17,16 +17,20 @@ const PIVOT: f32 = 1.05;
 pub(super) struct Head {
     centre: Point,
     unit: f32,
+    /// Half the face's width.
+    width: f32,
     yaw: (f32, f32),
     pitch: (f32, f32),
     roll: (f32, f32),
 }
 
 impl Head {
-    pub(super) fn new(pose: &Pose) -> Self {
+    /// For a face of half width `width`.
+    pub(super) fn new(pose: &Pose, width: f32) -> Self {
         Self {
             centre: pose.centre,
             unit: pose.unit,
+            width,
             yaw: sin_cos(pose.yaw),
             pitch: sin_cos(pose.pitch),
             roll: sin_cos(pose.roll),
@@ -57,6 +61,12 @@ impl Head {
         ]
     }
 
+    /// Depth of the face at (u, v): a dome that ends at its outline.
+    fn relief(&self, u: f32, v: f32) -> f32 {
+        let across = u / self.width;
+        RELIEF * (1.0 - across * across - 0.36 * v * v).max(0.0)
+    }
+
     /// A point on the face.
     pub(super) fn on(&self, [u, v]: [f32; 2]) -> Point {
         self.above([u, v], 0.0)
@@ -64,7 +74,7 @@ impl Head {
 
     /// A point over the face.
     pub(super) fn above(&self, [u, v]: [f32; 2], height: f32) -> Point {
-        self.point([u, v, relief(u, v) + height])
+        self.point([u, v, self.relief(u, v) + height])
     }
 
     /// Points on the face.
@@ -83,12 +93,6 @@ impl Head {
     }
 }
 
-/// Depth of the face at (u, v).
-pub(super) fn relief(u: f32, v: f32) -> f32 {
-    let rest = 1.0 - (u / 0.98) * (u / 0.98) - 0.45 * (v / 1.1) * (v / 1.1);
-    RELIEF * rest.max(0.0).sqrt()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,7 +100,7 @@ mod tests {
     fn turned(yaw: f32, pitch: f32, roll: f32) -> Head {
         let mut pose = Pose::frontal([100.0, 80.0], 20.0);
         (pose.yaw, pose.pitch, pose.roll) = (yaw, pitch, roll);
-        Head::new(&pose)
+        Head::new(&pose, 0.85)
     }
 
     #[test]

@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::backdrop::Backdrop;
 use super::brush::{Light, Style};
-use super::draws::{Draws, Purpose};
 use super::person::{HairCut, Person};
 use super::pose::{Attire, Expression, Pose};
 use super::scene::{Figure, Scene};
 use super::tone::Tone;
+use crate::data::draws::{Draws, Purpose};
 use crate::error::{Error, Result};
 
 /// Most people that a scene has room for.

@@ -13,7 +13,6 @@ mod brush;
 mod canvas;
 mod caption;
 mod curve;
-mod draws;
 mod head;
 mod layout;
 mod paint;

@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::draws::{Draws, Purpose};
 use super::tone::Tone;
+use crate::data::draws::{Draws, Purpose};
 
 /// A drawn person's identity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

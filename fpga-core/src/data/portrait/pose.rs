@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::draws::{Draws, Purpose};
 use super::tone::Tone;
+use crate::data::draws::{Draws, Purpose};
 
 /// Where a head is and how a body stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

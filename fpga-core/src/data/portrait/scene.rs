@@ -158,7 +158,7 @@ impl Scene {
             expression,
             attire,
         } = &self.figures[index];
-        let (brush, head) = (self.brush(pose.unit), Head::new(pose));
+        let (brush, head) = (self.brush(pose.unit), Head::new(pose, person.face.width));
         Sitter {
             brush,
             head,
@@ -248,11 +248,11 @@ mod tests {
     }
 
     const GOLDEN: [[f32; 2]; 5] = [
-        [87.836006, 46.157917],
-        [102.825676, 47.567368],
-        [93.93748, 56.77951],
-        [86.95677, 61.34333],
-        [102.22174, 62.778664],
+        [88.13701, 45.858784],
+        [103.12668, 47.268234],
+        [94.00605, 56.711365],
+        [87.427025, 60.875996],
+        [102.69199, 62.311337],
     ];
 
     #[test]

@@ -13,6 +13,8 @@ mod absent;
 mod autodiff;
 #[cfg(feature = "flex")]
 mod flex;
+#[cfg(feature = "flex")]
+mod result;
 
 #[cfg(not(feature = "flex"))]
 pub(crate) use absent::*;

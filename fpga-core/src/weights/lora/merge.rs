@@ -11,13 +11,12 @@ use burn::tensor::{DType, Tensor};
 use super::names::{Target, WeightName, flat};
 use super::{ChangeShape, Lora, LoraPart, Pair};
 use crate::error::{Context, Error, ErrorKind, LoadReport, Mismatch, Result};
-use crate::nn::cast_to;
+use crate::nn::{ModulePath, cast_to};
 use crate::text::ClipText;
 use crate::unet::UNet;
 use crate::weights::diffusers_names::{clip_text_names, unet_names};
 use crate::weights::key_map::KeyMap;
 use crate::weights::ldm_names::ldm_unet_names;
-use crate::weights::module_path::ModulePath;
 
 /// Order of the UNet's thirds among diffusers' attention processors.
 const PROCESSOR_ORDER: [&str; 3] = ["down_blocks.", "up_blocks.", "mid_block."];

@@ -6,6 +6,7 @@ mod folders;
 mod hostile;
 mod lora;
 mod reference;
+mod rep_controlnet;
 mod round_trip;
 mod sizes;
 

@@ -1,10 +1,10 @@
 //! Neck, trunk, arms and legs, and the joints between them.
 
 use super::Sitter;
+use crate::data::draws::sin_cos;
 use crate::data::portrait::brush::{Brush, INK, Matter};
 use crate::data::portrait::canvas::{Canvas, Wash};
 use crate::data::portrait::curve::{Point, Shape};
-use crate::data::portrait::draws::sin_cos;
 use crate::data::portrait::person::{Person, Presentation};
 use crate::data::portrait::pose::{Garment, Pose};
 use crate::data::portrait::tone::Tone;

@@ -3,10 +3,10 @@
 use tiny_skia::Mask;
 
 use super::Sitter;
+use crate::data::draws::{Draws, Purpose};
 use crate::data::portrait::brush::{INK, Matter};
 use crate::data::portrait::canvas::{Canvas, Wash};
 use crate::data::portrait::curve::{Point, Shape};
-use crate::data::portrait::draws::{Draws, Purpose};
 use crate::data::portrait::head::Head;
 use crate::data::portrait::person::{FaceShape, HairCut};
 use crate::data::portrait::tone::Tone;

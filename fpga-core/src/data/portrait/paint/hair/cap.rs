@@ -1,7 +1,7 @@
 //! The hair on the skull: from the crown's outline to the hairline.
 
+use crate::data::draws::{Draws, Purpose, sin_cos};
 use crate::data::portrait::curve::{Point, Shape};
-use crate::data::portrait::draws::{Draws, Purpose, sin_cos};
 use crate::data::portrait::paint::Sitter;
 use crate::data::portrait::person::{Hair, HairCut, Hairline, Person};
 

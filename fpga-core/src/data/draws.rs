@@ -15,6 +15,7 @@ pub(super) enum Purpose {
     Backdrop = 6,
     Strands = 7,
     Caption = 8,
+    Shuffle = 9,
 }
 
 /// A stream of numbers.
@@ -27,6 +28,15 @@ impl Draws {
     pub(super) fn new(seed: u64, purpose: Purpose) -> Self {
         let state = scramble(seed ^ scramble(purpose as u64));
         Self { state }
+    }
+
+    /// Goes on where a stream of this [`state`](Self::state) stopped.
+    pub(super) fn resume(state: u64) -> Self {
+        Self { state }
+    }
+
+    pub(super) fn state(&self) -> u64 {
+        self.state
     }
 
     /// 64 random bits: the way to seed something else.
@@ -120,7 +130,7 @@ mod tests {
         assert_eq!(first(Purpose::Person), first(Purpose::Person));
         assert_ne!(first(Purpose::Person), first(Purpose::Scene));
         // The published first outputs of SplitMix64 for the state 0.
-        let mut zero = Draws { state: 0 };
+        let mut zero = Draws::resume(0);
         assert_eq!(zero.bits(), 0xE220_A839_7B1D_CDAF);
         assert_eq!(zero.bits(), 0x6E78_9E6A_A1B9_65F4);
     }
