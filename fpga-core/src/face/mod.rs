@@ -53,9 +53,9 @@ pub use landmarks::Landmarks5;
 pub use mask::{FaceMask, MaskShape, split_overlaps};
 pub use parts::{FaceParser, FacePart, PartMap};
 pub use paste::{PasteReport, changed_outside, paste};
+pub use region::{face_region, head_of_body};
 pub use residual::ResidualStage;
 pub use skeleton::{Extremities, Keypoint, PoseEstimator, SEEN, Skeleton};
-pub use region::{face_region, head_of_body};
 
 /// The photograph that the room's tests share.
 #[cfg(test)]

@@ -18,9 +18,9 @@ mod map;
 mod module_path;
 mod norm;
 mod param;
-mod prelu;
-mod perceiver;
 mod parameters;
+mod perceiver;
+mod prelu;
 mod resample;
 mod resnet;
 mod timestep;
@@ -42,11 +42,11 @@ pub use map::{add, join_channels, to_map, to_tokens};
 pub(crate) use module_path::ModulePath;
 pub use norm::{GroupNorm, LayerNorm};
 pub(crate) use param::{cast_to, zeros};
-pub use prelu::PRelu;
+pub use parameters::{Flat, ParameterSet, map_parameters, visit_parameters};
 pub use perceiver::{
     Perceiver, PerceiverAttention, PerceiverConfig, PerceiverFeedForward, PerceiverLayer,
 };
-pub use parameters::{Flat, ParameterSet, map_parameters, visit_parameters};
+pub use prelu::PRelu;
 pub use resample::{Downsample, Upsample};
 pub use resnet::{ResnetBlock, ResnetConfig};
 pub use timestep::{SinusoidalEmbedding, TimestepEmbedding};

@@ -1,7 +1,7 @@
 //! Loading and saving a small module of our own layers, and files that must be refused.
 
-mod face_networks;
 mod adapters;
+mod face_networks;
 mod folders;
 mod hostile;
 mod lora;
