@@ -30,15 +30,19 @@ pub(super) fn from_source(
 
 /// The file's names begin with capitals.
 pub(super) fn names() -> KeyMap {
-    let stem = ["1a_3x3", "2a_3x3", "2b_3x3", "3b_1x1", "4a_3x3"];
+    let convolutions = ["1a_3x3", "2a_3x3", "2b_3x3", "3b_1x1", "4a_3x3"];
     let blocks = [
         "5b", "5c", "5d", "6a", "6b", "6c", "6d", "6e", "7a", "7b", "7c",
     ];
-    let layers = stem.map(|place| format!("onv2d_{place}"));
-    let names = layers.iter().fold(KeyMap::new(), |names, layer| {
-        names.prefix(&format!("c{layer}"), &format!("C{layer}"))
-    });
-    blocks.iter().fold(names, |names, place| {
-        names.prefix(&format!("mixed_{place}"), &format!("Mixed_{place}"))
+    let named = |ours: &str, theirs: &str, place: &str| {
+        (format!("{ours}_{place}"), format!("{theirs}_{place}"))
+    };
+    let convolutions = convolutions
+        .iter()
+        .map(|place| named("conv2d", "Conv2d", place));
+    let blocks = blocks.iter().map(|place| named("mixed", "Mixed", place));
+    let all = convolutions.chain(blocks);
+    all.fold(KeyMap::new(), |names, (ours, theirs)| {
+        names.prefix(&ours, &theirs)
     })
 }
