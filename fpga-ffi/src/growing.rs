@@ -132,12 +132,14 @@ pub(crate) unsafe fn write<T: Growing>(value: &T, pointer: *mut T, size: usize) 
 }
 
 fn check_size<T: Growing>(size: usize) -> Outcome {
-    if (T::FIRST_SIZE..=LARGEST).contains(&size) {
+    // No compiler makes a struct whose size is not a multiple of its alignment.
+    if (T::FIRST_SIZE..=LARGEST).contains(&size) && size.is_multiple_of(align_of::<T>()) {
         return Ok(());
     }
     let why = format!(
-        "{}: struct_size is {size}, needs {} to {LARGEST}; start from the _INIT macro",
+        "{}: struct_size is {size}, needs a multiple of {} from {} to {LARGEST}; start from the _INIT macro",
         T::NAME,
+        align_of::<T>(),
         T::FIRST_SIZE
     );
     Err(Fault::new(fpga_status::InvalidStructSize, why))
@@ -191,7 +193,7 @@ mod tests {
 
     #[test]
     fn impossible_sizes_are_refused() {
-        for size in [0, 8, 15, LARGEST + 1, usize::MAX] {
+        for size in [0, 8, 15, 17, 23, LARGEST + 1, usize::MAX] {
             let fault = read_words(&[size, 0, 0]).unwrap_err();
             assert_eq!(fault.status, fpga_status::InvalidStructSize, "{size}");
         }

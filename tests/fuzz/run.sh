@@ -21,7 +21,7 @@ case " $* " in
     *fuzz_targets*)
     exec "$@" -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
         -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
-        -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 --cfg fuzzing
+        -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing
     ;;
 *) exec "$@" ;;
 esac

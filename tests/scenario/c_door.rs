@@ -9,7 +9,7 @@ use fpga::*;
 use fpga_core::RgbImage;
 
 use crate::scene::{
-    Failure, Ground, Heard, Paint, Play, Scene, Shown, Step, Task, cross, timeless, untimed,
+    Failure, Ground, Heard, Paint, Play, Scene, Shown, Step, Task, cross, read_report, untimed,
 };
 
 pub(crate) struct CDoor {
@@ -98,7 +98,7 @@ impl CDoor {
         HEARD.replace(listener.heard);
         shown.map(|(pictures, report)| Play {
             pictures,
-            report: timeless(serde_json::from_str(&report).unwrap()),
+            report: read_report(&report),
             notes,
         })
     }

@@ -18,7 +18,7 @@ use fpga_core::weights::{ModelFolder, Storage};
 use ndarray::Array2;
 
 use crate::scene::{
-    Failure, Ground, Heard, Paint, Play, Scene, SceneFace, Shown, Step, Task, cross, timeless,
+    Failure, Ground, Heard, Paint, Play, Scene, SceneFace, Shown, Step, Task, cross, read_report,
     untimed,
 };
 
@@ -70,7 +70,7 @@ impl RustDoor {
         match made {
             Ok((pictures, report)) => Ok(Play {
                 pictures,
-                report: timeless(report),
+                report: read_report(&report),
                 notes,
             }),
             Err(error) => Err(Failure {
@@ -92,7 +92,7 @@ impl RustDoor {
         &self,
         task: &Task,
         monitor: &mut Monitor<'_>,
-    ) -> fpga_core::Result<(Vec<RgbImage>, serde_json::Value)> {
+    ) -> fpga_core::Result<(Vec<RgbImage>, String)> {
         match task {
             Task::Restore {
                 picture,
@@ -114,12 +114,12 @@ impl RustDoor {
                     ..RestoreRequest::new(&picture.0, faces, "a face")
                 };
                 let restored = FaceRestorer::new(&self.model).restore(&request, monitor)?;
-                let report = serde_json::to_value(&restored.report).unwrap();
+                let report = serde_json::to_string(&restored.report).unwrap();
                 Ok((vec![restored.picture], report))
             }
             Task::Generate(paint) => {
                 let generated = self.paint(paint, monitor)?;
-                let report = serde_json::to_value(&generated).unwrap();
+                let report = serde_json::to_string(&generated).unwrap();
                 Ok((generated.pictures, report))
             }
         }
