@@ -33,8 +33,8 @@ pub(super) struct State {
     pub(super) average_updates: u64,
     /// Updates of each parameter.
     pub(super) times: BTreeMap<String, usize>,
-    /// The loss as the log shows it.
-    pub(super) smooth_loss: Option<f64>,
+    /// The loss as the log shows it, bit by bit: not every reader of JSON rounds decimals right.
+    pub(super) smooth_loss_bits: Option<u64>,
 }
 
 /// All that a training needs to go on.

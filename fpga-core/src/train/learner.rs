@@ -330,7 +330,7 @@ where
                 seed: self.config.seed,
                 average_updates: self.average.as_ref().map_or(0, |average| average.updates),
                 times,
-                smooth_loss: self.smooth_loss,
+                smooth_loss_bits: self.smooth_loss.map(f64::to_bits),
             },
             weights: learning(self.model()),
             moments,
@@ -380,7 +380,7 @@ where
         }
         self.source.seek(state.position)?;
         self.step = state.step;
-        self.smooth_loss = state.smooth_loss;
+        self.smooth_loss = state.smooth_loss_bits.map(f64::from_bits);
         Ok(())
     }
 }

@@ -62,17 +62,18 @@ impl<M: Module> Replicas<M> {
             lanes[index % count].push((index, job));
         }
         let work = |model: &mut M, lane: Vec<(usize, (O::Batch, Draw))>| -> Result<Vec<_>> {
-            let one = |(index, (batch, mut draw)): (usize, (O::Batch, Draw))| {
+            let one = |(index, (batch, mut draw)): (usize, (O::Batch, Draw))| -> Result<_> {
                 let mut found = backward(model, objective.loss(model, &batch, &mut draw)?)?;
                 found.gradients = found.gradients.to_device(home);
                 Ok((index, found))
             };
             lane.into_iter().map(one).collect()
         };
+        let work = &work;
         let mut all = thread::scope(|scope| -> Result<Vec<_>> {
             let lanes = self.models.iter_mut().zip(lanes);
             let running: Vec<_> = lanes
-                .map(|(model, lane)| scope.spawn(|| work(model, lane)))
+                .map(|(model, lane)| scope.spawn(move || work(model, lane)))
                 .collect();
             let mut all = Vec::new();
             for lane in running {
