@@ -1,9 +1,11 @@
 //! Fréchet distance between two sets of features (Heusel et al. 2017, eq. 6).
 //!
-//! `‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2 (Σ₁ Σ₂)^½)`, with tr (Σ₁Σ₂)^½ = tr (Σ₁^½ Σ₂ Σ₁^½)^½: two symmetric
-//! eigenvalue problems, exact also for singular covariances. All in double precision.
+//! `‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2 (Σ₁ Σ₂)^½)`. With Σ₁ = L Lᵀ, the eigenvalues of Σ₁ Σ₂ are those of the
+//! symmetric Lᵀ Σ₂ L, and tr (Σ₁ Σ₂)^½ is the sum of their roots. L comes from a pivoted Cholesky
+//! factorisation, so that singular covariances (fewer vectors than values) are exact too. All in double
+//! precision; half a minute for 2048 values on one core.
 
-use faer::{Mat, MatRef, Side};
+use nalgebra::DMatrix;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -13,7 +15,7 @@ pub struct FeatureStatistics {
     count: usize,
     mean: Vec<f64>,
     /// Sums of products of deviations from the running mean; only rows ≥ columns are kept up to date.
-    products: Mat<f64>,
+    products: DMatrix<f64>,
 }
 
 impl FeatureStatistics {
@@ -31,7 +33,7 @@ impl FeatureStatistics {
         Ok(Self {
             count: 0,
             mean: vec![0.0; width],
-            products: Mat::zeros(width, width),
+            products: DMatrix::zeros(width, width),
         })
     }
 
@@ -60,7 +62,8 @@ impl FeatureStatistics {
             *mean += gap / self.count as f64;
         }
         for (column, &gap) in before.iter().enumerate() {
-            let below = self.products.col_as_slice_mut(column)[column..].iter_mut();
+            let mut sums = self.products.column_mut(column);
+            let below = sums.rows_range_mut(column..).into_iter();
             below
                 .zip(&before[column..])
                 .for_each(|(sum, other)| *sum += share * gap * other);
@@ -79,10 +82,10 @@ impl FeatureStatistics {
     }
 
     /// Of the sample (divided by one less than the count), `[width, width]`.
-    fn covariance(&self) -> Mat<f64> {
+    fn covariance(&self) -> DMatrix<f64> {
         let scale = 1.0 / (self.count - 1) as f64;
         let width = self.mean.len();
-        Mat::from_fn(width, width, |i, j| {
+        DMatrix::from_fn(width, width, |i, j| {
             scale * self.products[(i.max(j), i.min(j))]
         })
     }
@@ -91,7 +94,7 @@ impl FeatureStatistics {
 /// How far two sets are apart; 0 for equal means and covariances.
 ///
 /// # Errors
-/// If widths differ, a set has fewer than two vectors, or eigenvalues cannot be found.
+/// If widths differ or a set has fewer than two vectors.
 pub fn frechet_distance(one: &FeatureStatistics, other: &FeatureStatistics) -> Result<f64> {
     if one.mean.len() != other.mean.len() {
         let needed = format!("{} values, as the first set has", one.mean.len());
@@ -109,39 +112,41 @@ pub fn frechet_distance(one: &FeatureStatistics, other: &FeatureStatistics) -> R
         .zip(&other.mean)
         .map(|(a, b)| (a - b) * (a - b))
         .sum();
-    let root = square_root(first.as_ref())?;
-    let product = &root * &second * &root;
-    let common: f64 = eigenvalues(product.as_ref())?
-        .iter()
-        .map(|value| value.max(0.0).sqrt())
-        .sum();
-    let trace = |matrix: &Mat<f64>| (0..matrix.nrows()).map(|i| matrix[(i, i)]).sum::<f64>();
+    let root = lower_root(&first);
+    let product = root.tr_mul(&(&second * &root));
+    let values = product.symmetric_eigenvalues();
+    let common: f64 = values.iter().map(|value| value.max(0.0).sqrt()).sum();
     // Rounding can leave a distance of equal sets a hair below 0.
-    Ok((means + trace(&first) + trace(&second) - 2.0 * common).max(0.0))
+    Ok((means + first.trace() + second.trace() - 2.0 * common).max(0.0))
 }
 
-/// Of a symmetric matrix without negative eigenvalues.
-fn square_root(matrix: MatRef<f64>) -> Result<Mat<f64>> {
-    let parts = matrix
-        .self_adjoint_eigen(Side::Lower)
-        .map_err(|_| unsolved())?;
-    let (vectors, values) = (parts.U(), parts.S());
-    let size = matrix.nrows();
-    let scaled = Mat::from_fn(size, size, |i, j| {
-        let value: f64 = values[j];
-        vectors[(i, j)] * value.max(0.0).sqrt()
-    });
-    Ok(&scaled * vectors.transpose())
-}
-
-fn eigenvalues(matrix: MatRef<f64>) -> Result<Vec<f64>> {
-    matrix
-        .self_adjoint_eigenvalues(Side::Lower)
-        .map_err(|_| unsolved())
-}
-
-fn unsolved() -> Error {
-    Error::invalid("covariance", "its eigenvalues could not be found")
+/// `L` with `L Lᵀ` = the matrix, which is symmetric without negative eigenvalues: the largest remaining
+/// diagonal value is the next pivot, until what remains is rounding. `[width, rank]`.
+fn lower_root(matrix: &DMatrix<f64>) -> DMatrix<f64> {
+    let width = matrix.nrows();
+    let mut diagonal: Vec<f64> = matrix.diagonal().iter().copied().collect();
+    let largest = diagonal.iter().copied().fold(0.0, f64::max);
+    let rounding = largest * width as f64 * f64::EPSILON;
+    let mut root = DMatrix::zeros(width, width);
+    for rank in 0..width {
+        let remaining = diagonal.iter().enumerate();
+        let Some((pivot, &value)) = remaining.max_by(|a, b| a.1.total_cmp(b.1)) else {
+            break;
+        };
+        if value <= rounding {
+            return root.columns(0, rank).into_owned();
+        }
+        // Column `pivot` of what the columns so far leave of the matrix.
+        let known = root.columns(0, rank);
+        let mut column = matrix.column(pivot) - known * known.row(pivot).transpose();
+        column /= value.sqrt();
+        for (left, entry) in diagonal.iter_mut().zip(&column) {
+            *left -= entry * entry;
+        }
+        diagonal[pivot] = 0.0;
+        root.set_column(rank, &column);
+    }
+    root
 }
 
 #[cfg(test)]
