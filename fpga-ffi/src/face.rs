@@ -99,10 +99,10 @@ unsafe fn to_core(face: &fpga_face) -> Outcome<Face> {
         )
     };
     Ok(Face {
-        region: FaceBox::new(left, top, right, bottom)?,
         landmarks: landmarks.then(|| points(&face.landmarks)).transpose()?,
         mask,
         prompt: prompt.map(Prompt::from),
+        ..Face::new(FaceBox::new(left, top, right, bottom)?)
     })
 }
 

@@ -243,6 +243,7 @@ pub(crate) unsafe fn copy_in(
         gate: Gate {
             max_seam_delta_e: params.max_seam_delta_e,
             min_sharpness_gain: params.min_sharpness_gain,
+            ..Gate::default()
         },
         measure_round_trip: flag(
             params.measure_round_trip,
@@ -311,6 +312,7 @@ mod tests {
             gate: Gate {
                 max_seam_delta_e: 0.18,
                 min_sharpness_gain: 0.19,
+                ..Gate::default()
             },
             measure_round_trip: false,
             ..RestoreRequest::new(&NO_PICTURE, Vec::new(), "new")

@@ -44,6 +44,20 @@ pub fn align_face(picture: &RgbImage, landmarks: &Landmarks5) -> Result<RgbImage
     }))
 }
 
+/// The same, `side` pixels wide and high.
+///
+/// # Errors
+/// If the landmarks leave scale and turn open.
+pub fn align_face_to(picture: &RgbImage, landmarks: &Landmarks5, side: u32) -> Result<RgbImage> {
+    let to_picture = alignment(landmarks)?.inverse()?;
+    let shrink = f64::from(ALIGNED_SIZE) / f64::from(side.max(1));
+    let to_picture = to_picture.after(&Affine::similarity(shrink, 0.0, [0.0; 2]));
+    Ok(RgbImage::from_fn(side, side, |x, y| {
+        let [sx, sy] = to_picture.apply([f64::from(x), f64::from(y)]);
+        Rgb(sample(picture, sx, sy).map(|level| level.round() as u8))
+    }))
+}
+
 /// Bilinear mean of the four pixels around index position `(x, y)`; black outside the picture.
 fn sample(picture: &RgbImage, x: f64, y: f64) -> [f64; 3] {
     let mut sum = [0.0; 3];

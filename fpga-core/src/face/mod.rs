@@ -3,33 +3,59 @@
 //! Restoring one face goes: [`FaceBox`] and [`Landmarks5`] → [`CropPlan`] (one [`Affine`], kept
 //! exactly) → [`FaceMask`] → the model changes the crop → [`match_colour`] → [`paste`].
 //!
+//! What is in a picture comes from whoever can tell: [`FaceDetector`], [`FaceEmbedder`],
+//! [`FaceParser`], [`LandmarkDetector`], [`PoseEstimator`] are traits, each also met by a plain function.
+//!
 //! Coordinates are continuous picture pixels: x to the right, y down, (0, 0) the outer corner of
 //! the first pixel, so that pixel (i, j) has its centre at (i + ½, j + ½). Pictures are 8-bit
 //! [`RgbImage`]s; crops are `[height, width, 3]` in levels 0–255; masks hold 0–1, 1 = acts here.
 
 mod affine;
 mod align;
+mod arcface;
 mod back_projection;
+mod bisenet;
 mod colour;
 mod crop;
+mod dense_landmarks;
+mod detection;
 mod distance;
+mod embedding;
 mod face_box;
 mod lab;
 mod landmarks;
 mod mask;
+mod parts;
 mod paste;
+mod planes;
+mod portrait;
+mod region;
 mod resample;
+mod residual;
+mod skeleton;
 
 pub use affine::Affine;
-pub use align::{ALIGNED_SIZE, ARCFACE_TEMPLATE, align_face, alignment};
+pub use align::{ALIGNED_SIZE, ARCFACE_TEMPLATE, align_face, align_face_to, alignment};
+pub use arcface::{ArcFace, ArcFaceConfig, ArcFaceEmbedder, IResBlock};
+pub use bisenet::{
+    AttentionRefinement, Backbone, BackboneBlock, BiSeNet, BiSeNetConfig, BiSeNetParser,
+    ContextPath, FeatureFusion, Head,
+};
 pub use colour::{ColourShift, match_colour};
 pub use crop::{CropPlan, CropSettings};
+pub use dense_landmarks::{DenseLandmarks, LandmarkDetector, LandmarkOrder};
+pub use detection::{DetectedFace, FaceDetector};
+pub use embedding::{FaceEmbedder, FaceEmbedding};
 pub use face_box::FaceBox;
 pub use image::RgbImage;
 pub use lab::{Lab, delta_e_2000};
 pub use landmarks::Landmarks5;
 pub use mask::{FaceMask, MaskShape, split_overlaps};
+pub use parts::{FaceParser, FacePart, PartMap};
 pub use paste::{PasteReport, changed_outside, paste};
+pub use region::{face_region, head_of_body};
+pub use residual::ResidualStage;
+pub use skeleton::{Extremities, Keypoint, PoseEstimator, SEEN, Skeleton};
 
 /// The photograph that the room's tests share.
 #[cfg(test)]

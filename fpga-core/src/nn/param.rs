@@ -11,23 +11,42 @@ use burn::tensor::{DType, Device, Tensor};
 
 /// A parameter that is zero until weights are loaded.
 pub(crate) fn zeros<const D: usize>(shape: [usize; D], device: &Device) -> Param<Tensor<D>> {
-    fresh(shape, device, |shape, device| Tensor::zeros(shape, device))
+    fresh(shape, device, true, |shape, device| {
+        Tensor::zeros(shape, device)
+    })
 }
 
 /// A parameter that is one until weights are loaded (norm scales).
 pub(crate) fn ones<const D: usize>(shape: [usize; D], device: &Device) -> Param<Tensor<D>> {
-    fresh(shape, device, |shape, device| Tensor::ones(shape, device))
+    fresh(shape, device, true, |shape, device| {
+        Tensor::ones(shape, device)
+    })
+}
+
+/// Zero until loaded, and never learns (means of norms).
+pub(crate) fn fixed_zeros<const D: usize>(shape: [usize; D], device: &Device) -> Param<Tensor<D>> {
+    fresh(shape, device, false, |shape, device| {
+        Tensor::zeros(shape, device)
+    })
+}
+
+/// One until loaded, and never learns (variances of norms).
+pub(crate) fn fixed_ones<const D: usize>(shape: [usize; D], device: &Device) -> Param<Tensor<D>> {
+    fresh(shape, device, false, |shape, device| {
+        Tensor::ones(shape, device)
+    })
 }
 
 fn fresh<const D: usize>(
     shape: [usize; D],
     device: &Device,
+    learns: bool,
     value: impl Fn([usize; D], &Device) -> Tensor<D> + Send + Sync + 'static,
 ) -> Param<Tensor<D>> {
     let init = move |device: &Device, require_grad: bool| {
         value(shape, device).set_require_grad(require_grad)
     };
-    Param::uninitialized(ParamId::new(), init, device.clone(), true, shape.into())
+    Param::uninitialized(ParamId::new(), init, device.clone(), learns, shape.into())
 }
 
 /// A parameter's value in the type that the layer computes in.

@@ -17,8 +17,9 @@ use safetensors::Dtype;
 
 use super::decode::{Decoder, Storage, bits_per_element};
 use super::key_map::{Key, View};
+use super::pickle;
 use super::random_read::RandomRead;
-use super::{pickle, safetensors_file};
+use super::safetensors_file::{self, Contents};
 use crate::error::{Error, Result};
 
 /// A checkpoint whose tensors are read when asked for.
@@ -28,6 +29,7 @@ use crate::error::{Error, Result};
 pub struct TensorSource {
     origin: PathBuf,
     entries: BTreeMap<String, Entry>,
+    notes: BTreeMap<String, String>,
 }
 
 /// One tensor that has not been read.
@@ -66,16 +68,21 @@ impl TensorSource {
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let named = |ending: &str| path.to_string_lossy().ends_with(ending);
-        let entries = if named(".json") {
-            open_shards(path)?
+        let unnoted = |entries| Contents {
+            entries,
+            notes: BTreeMap::new(),
+        };
+        let Contents { entries, notes } = if named(".json") {
+            unnoted(open_shards(path)?)
         } else if named(".safetensors") || safetensors_file::looks_like_one(path)? {
             safetensors_file::open(path)?
         } else {
-            pickle::open(path)?
+            unnoted(pickle::open(path)?)
         };
         Ok(Self {
             origin: path.to_owned(),
             entries,
+            notes,
         })
     }
 
@@ -94,8 +101,12 @@ impl TensorSource {
     /// `Io` if it cannot be read, `Format` if it is not a sound safetensors file.
     pub fn from_reader(name: impl Into<PathBuf>, reader: Arc<dyn RandomRead>) -> Result<Self> {
         let origin = name.into();
-        let entries = safetensors_file::parse(&origin, &reader)?;
-        Ok(Self { origin, entries })
+        let Contents { entries, notes } = safetensors_file::parse(&origin, &reader)?;
+        Ok(Self {
+            origin,
+            entries,
+            notes,
+        })
     }
 
     /// Tensors of these names and shapes without values, for what only looks at shapes.
@@ -116,12 +127,18 @@ impl TensorSource {
                 .into_iter()
                 .map(|(name, shape)| (name, entry(shape)))
                 .collect(),
+            notes: BTreeMap::new(),
         }
     }
 
     /// The file that was opened.
     pub fn origin(&self) -> &Path {
         &self.origin
+    }
+
+    /// What the writer of a `.safetensors` file noted under `key` in its header.
+    pub fn note(&self, key: &str) -> Option<&str> {
+        self.notes.get(key).map(String::as_str)
     }
 
     /// Names of all tensors, sorted.
@@ -154,6 +171,18 @@ impl TensorSource {
         Self {
             origin: self.origin.clone(),
             entries: self.entries.iter().filter_map(inside).collect(),
+            notes: self.notes.clone(),
+        }
+    }
+
+    /// The tensors whose names pass.
+    pub(super) fn keeping(&self, passes: impl Fn(&str) -> bool) -> Self {
+        let kept =
+            |(name, entry): (&String, &Entry)| passes(name).then(|| (name.clone(), entry.clone()));
+        Self {
+            origin: self.origin.clone(),
+            entries: self.entries.iter().filter_map(kept).collect(),
+            notes: self.notes.clone(),
         }
     }
 
