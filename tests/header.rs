@@ -88,6 +88,23 @@ fn the_header_alone_is_clean_c_and_cpp() {
 }
 
 #[test]
+fn the_cpp_header_alone_is_clean() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("use.cpp");
+    fs::write(&file, "#include <fpga.hpp>\nint main() { return 0; }\n").unwrap();
+    for standard in ["c++17", "c++20"] {
+        c::succeed(
+            c::compiler(true)
+                .arg(format!("-std={standard}"))
+                .args(["-Wall", "-Wextra", "-Werror", "-pedantic", "-fsyntax-only"])
+                .arg("-I")
+                .arg(c::workspace().join("include"))
+                .arg(&file),
+        );
+    }
+}
+
+#[test]
 fn version_macros_agree_with_the_package_and_the_library() {
     let header = fs::read_to_string(header()).unwrap();
     let number = |name: &str| -> u32 {
@@ -103,6 +120,23 @@ fn version_macros_agree_with_the_package_and_the_library() {
     let running = unsafe { CStr::from_ptr(fpga::fpga_version()) };
     assert_eq!(running.to_str().unwrap(), version);
     assert_eq!(number("FPGA_ABI_VERSION"), fpga::fpga_abi_version());
+}
+
+/// What packagers read says the same: CMake's and pkg-config's version, and the number in the SONAME.
+#[test]
+fn packages_agree_with_the_header() {
+    let ours = c::workspace().join("fpga-ffi");
+    let cmake = fs::read_to_string(ours.join("cmake/fpga-config-version.cmake")).unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(cmake.contains(&format!("set(PACKAGE_VERSION \"{version}\")")));
+    let manifest = fs::read_to_string(ours.join("Cargo.toml")).unwrap();
+    let section = |name: &str| {
+        let (_, rest) = manifest.split_once(&format!("[package.metadata.capi.{name}]")).unwrap();
+        rest.split("\n[").next().unwrap().to_owned()
+    };
+    assert!(section("pkg_config").contains(&format!("version = \"{version}\"")));
+    let abi = format!("version = \"{}.", fpga::fpga_abi_version());
+    assert!(section("library").contains(&abi));
 }
 
 #[test]

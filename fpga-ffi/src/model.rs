@@ -93,7 +93,7 @@ pub struct fpga_model {
 }
 
 /// What a load takes beyond the weights: the largest tensor twice, and one small picture.
-const LOADING: u64 = 384 << 20;
+const LOADING: u64 = 192 << 20;
 
 impl fpga_model {
     /// Refuses what does not fit the context's budget before any weight is read.
