@@ -203,9 +203,10 @@ mod tests {
             assert!(second.iter().all(|&weight| weight == 1.0));
             // Cells 2 and 3 down; 0 and 1, or 5 and 6, across.
             let left = if who == 1.0 { 0 } else { 5 };
-            assert_eq!(first[2 * 8 + left], 1.0);
+            // Edges are soft, and sums stay about the same.
+            assert!(first[2 * 8 + left] > 0.7);
             assert_eq!(first[2 * 8 + 3], 0.0);
-            assert!((first.iter().sum::<f32>() - 4.0).abs() < 1e-4);
+            assert!((first.iter().sum::<f32>() - 4.0).abs() < 0.3);
             assert_eq!(found.cloned, 0.0);
         }
         assert!(picked[0] > 8 && picked[1] > 8, "{picked:?}");
@@ -227,7 +228,7 @@ mod tests {
             let changed = (0..256).filter(|&at| before[at] != after[at]).count();
             assert_eq!(changed, 2 * 4, "four cells of both channels");
             let sum: f32 = values(found.weights)[..64].iter().sum();
-            assert!((sum - 8.0).abs() < 1e-4, "{sum}");
+            assert!((sum - 8.0).abs() < 0.6, "{sum}");
         }
     }
 }
