@@ -3,10 +3,11 @@
 //! `‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2 (Σ₁ Σ₂)^½)`. With Σ₁ = L Lᵀ, the eigenvalues of Σ₁ Σ₂ are those of the
 //! symmetric Lᵀ Σ₂ L, and tr (Σ₁ Σ₂)^½ is the sum of their roots. L comes from a pivoted Cholesky
 //! factorisation, so that singular covariances (fewer vectors than values) are exact too. All in double
-//! precision; half a minute for 2048 values on one core.
+//! precision. No linear-algebra crate: those that could turn features of Burn's own dependencies on.
 
-use nalgebra::DMatrix;
+use ndarray::{Array1, Array2, s};
 
+use super::eigenvalues::symmetric_eigenvalues;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Mean and covariance of features, gathered one vector at a time: memory does not grow with the set.
@@ -15,7 +16,7 @@ pub struct FeatureStatistics {
     count: usize,
     mean: Vec<f64>,
     /// Sums of products of deviations from the running mean; only rows ≥ columns are kept up to date.
-    products: DMatrix<f64>,
+    products: Array2<f64>,
 }
 
 impl FeatureStatistics {
@@ -33,7 +34,7 @@ impl FeatureStatistics {
         Ok(Self {
             count: 0,
             mean: vec![0.0; width],
-            products: DMatrix::zeros(width, width),
+            products: Array2::zeros((width, width)),
         })
     }
 
@@ -61,12 +62,10 @@ impl FeatureStatistics {
         for (mean, gap) in self.mean.iter_mut().zip(&before) {
             *mean += gap / self.count as f64;
         }
-        for (column, &gap) in before.iter().enumerate() {
-            let mut sums = self.products.column_mut(column);
-            let below = sums.rows_range_mut(column..).into_iter();
-            below
-                .zip(&before[column..])
-                .for_each(|(sum, other)| *sum += share * gap * other);
+        for (row, &gap) in before.iter().enumerate() {
+            let mut sums = self.products.row_mut(row);
+            let sums = sums.iter_mut().zip(&before[..=row]);
+            sums.for_each(|(sum, other)| *sum += share * gap * other);
         }
         Ok(())
     }
@@ -82,11 +81,11 @@ impl FeatureStatistics {
     }
 
     /// Of the sample (divided by one less than the count), `[width, width]`.
-    fn covariance(&self) -> DMatrix<f64> {
+    fn covariance(&self) -> Array2<f64> {
         let scale = 1.0 / (self.count - 1) as f64;
         let width = self.mean.len();
-        DMatrix::from_fn(width, width, |i, j| {
-            scale * self.products[(i.max(j), i.min(j))]
+        Array2::from_shape_fn((width, width), |(i, j)| {
+            scale * self.products[[i.max(j), i.min(j)]]
         })
     }
 }
@@ -113,38 +112,37 @@ pub fn frechet_distance(one: &FeatureStatistics, other: &FeatureStatistics) -> R
         .map(|(a, b)| (a - b) * (a - b))
         .sum();
     let root = lower_root(&first);
-    let product = root.tr_mul(&(&second * &root));
-    let values = product.symmetric_eigenvalues();
+    let product = root.t().dot(&second.dot(&root));
+    let values = symmetric_eigenvalues(product);
     let common: f64 = values.iter().map(|value| value.max(0.0).sqrt()).sum();
     // Rounding can leave a distance of equal sets a hair below 0.
-    Ok((means + first.trace() + second.trace() - 2.0 * common).max(0.0))
+    let traces = first.diag().sum() + second.diag().sum();
+    Ok((means + traces - 2.0 * common).max(0.0))
 }
 
 /// `L` with `L Lᵀ` = the matrix, which is symmetric without negative eigenvalues: the largest remaining
 /// diagonal value is the next pivot, until what remains is rounding. `[width, rank]`.
-fn lower_root(matrix: &DMatrix<f64>) -> DMatrix<f64> {
+fn lower_root(matrix: &Array2<f64>) -> Array2<f64> {
     let width = matrix.nrows();
-    let mut diagonal: Vec<f64> = matrix.diagonal().iter().copied().collect();
+    let mut diagonal = matrix.diag().to_vec();
     let largest = diagonal.iter().copied().fold(0.0, f64::max);
     let rounding = largest * width as f64 * f64::EPSILON;
-    let mut root = DMatrix::zeros(width, width);
+    let mut root = Array2::zeros((width, width));
     for rank in 0..width {
         let remaining = diagonal.iter().enumerate();
-        let Some((pivot, &value)) = remaining.max_by(|a, b| a.1.total_cmp(b.1)) else {
-            break;
+        let largest = remaining.max_by(|a, b| a.1.total_cmp(b.1));
+        let Some((pivot, &value)) = largest.filter(|(_, value)| **value > rounding) else {
+            return root.slice(s![.., ..rank]).to_owned();
         };
-        if value <= rounding {
-            return root.columns(0, rank).into_owned();
-        }
         // Column `pivot` of what the columns so far leave of the matrix.
-        let known = root.columns(0, rank);
-        let mut column = matrix.column(pivot) - known * known.row(pivot).transpose();
-        column /= value.sqrt();
+        let known = root.slice(s![.., ..rank]);
+        let left: Array1<f64> = &matrix.column(pivot) - &known.dot(&known.row(pivot));
+        let column = left / value.sqrt();
         for (left, entry) in diagonal.iter_mut().zip(&column) {
             *left -= entry * entry;
         }
         diagonal[pivot] = 0.0;
-        root.set_column(rank, &column);
+        root.column_mut(rank).assign(&column);
     }
     root
 }

@@ -15,6 +15,7 @@
 mod clip_score;
 mod cosine;
 mod dino;
+mod eigenvalues;
 mod face_similarity;
 mod fgis;
 mod frechet;
