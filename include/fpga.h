@@ -363,6 +363,32 @@ typedef uint32_t fpga_sampler;
 #endif // __cplusplus
 
 /**
+ * To which half of the guidance a ControlNet speaks.
+ */
+enum fpga_control_mode
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * To prompt and negative prompt alike, with one strength everywhere.
+     */
+    FPGA_CONTROL_MODE_BALANCED = 1,
+    /**
+     * Only to the prompt, and the softer the finer the features: the picture follows the condition even
+     * where the prompt is empty.
+     */
+    FPGA_CONTROL_MODE_GUESS = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_control_mode fpga_control_mode;
+#else
+typedef uint32_t fpga_control_mode;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * How much a message matters.
  *
  * Levels are only ever appended: be ready for one that you do not know.
@@ -818,6 +844,14 @@ typedef struct fpga_control {
      * Share of the steps at which it ends: 0 to 1.
      */
     double window_end;
+    /**
+     * One of `fpga_control_mode`.
+     */
+    uint32_t mode;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
 } fpga_control;
 
 /**
@@ -2021,7 +2055,7 @@ FPGA_API void fpga_generation_free(struct fpga_generation *generation);
     {sizeof(fpga_restore_params), NULL, NULL, NULL, 0, 0.6, 4.0, 0.0, 0.0, 2.0, 15.0, 0.0625, 10.0, \
      0.5, 0, 30, 1, 512, 1, FPGA_LONG_PROMPT_SPLIT, FPGA_NOISE_TORCH_CPU, 0}
 #define FPGA_CONTROL_INIT \
-    {sizeof(fpga_control), NULL, NULL, 1.0, 0.0, 1.0}
+    {sizeof(fpga_control), NULL, NULL, 1.0, 0.0, 1.0, FPGA_CONTROL_MODE_BALANCED, 0}
 #define FPGA_GENERATE_PARAMS_INIT \
     {sizeof(fpga_generate_params), NULL, NULL, NULL, NULL, NULL, 0, 0, 0.75, 7.5, 0.0, 0.0, 512, 512, 1, \
      30, 0, 0, FPGA_SAMPLER_MODEL, FPGA_LONG_PROMPT_SPLIT, FPGA_NOISE_TORCH_CPU, 0, 128, 0}

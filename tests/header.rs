@@ -131,7 +131,9 @@ fn packages_agree_with_the_header() {
     assert!(cmake.contains(&format!("set(PACKAGE_VERSION \"{version}\")")));
     let manifest = fs::read_to_string(ours.join("Cargo.toml")).unwrap();
     let section = |name: &str| {
-        let (_, rest) = manifest.split_once(&format!("[package.metadata.capi.{name}]")).unwrap();
+        let (_, rest) = manifest
+            .split_once(&format!("[package.metadata.capi.{name}]"))
+            .unwrap();
         rest.split("\n[").next().unwrap().to_owned()
     };
     assert!(section("pkg_config").contains(&format!("version = \"{version}\"")));

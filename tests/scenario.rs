@@ -224,7 +224,11 @@ fn repainting_keeps_every_byte_outside_the_mask() {
 #[test]
 fn controlnets_speak_by_scale_and_window() {
     let plain = play(&Scene::of(Task::Generate(paint()))).unwrap();
-    let control = |scale, window| Control { scale, window };
+    let control = |scale, window| Control {
+        scale,
+        window,
+        guess: false,
+    };
     let with = |controls: Vec<Control>| {
         play(&Scene::of(Task::Generate(Paint {
             controls,
@@ -244,6 +248,11 @@ fn controlnets_speak_by_scale_and_window() {
     );
     let half = with(vec![control(0.2, (0.0, 0.5))]);
     assert!(half.pictures != plain.pictures && half.pictures != one.pictures);
+    let guess = with(vec![Control {
+        guess: true,
+        ..control(0.2, (0.0, 1.0))
+    }]);
+    assert!(guess.pictures != plain.pictures && guess.pictures != one.pictures);
     let two = with(vec![control(0.1, (0.0, 1.0)), control(0.1, (0.0, 0.5))]);
     assert!(two.pictures != one.pictures && two.pictures != half.pictures);
 }
@@ -320,6 +329,7 @@ fn what_does_not_fit_is_refused_in_the_same_words() {
     let backwards = Control {
         scale: 1.0,
         window: (0.6, 0.5),
+        guess: false,
     };
     let controls = vec![backwards];
     fails(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fpga_core::RgbImage;
 use fpga_core::diffusion::Guidance;
-use fpga_core::pipeline::{Canvas, Control, GenerateRequest, Prompt};
+use fpga_core::pipeline::{Canvas, Control, ControlMode, GenerateRequest, Prompt};
 use fpga_core::vae::Tiling;
 use ndarray::Array2;
 
@@ -22,6 +22,30 @@ use crate::view::{flag, optional_text, zero};
 
 /// More ControlNets than any job has: such a number was never set.
 const MOST_CONTROLS: usize = 256;
+
+/// To which half of the guidance a ControlNet speaks.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum fpga_control_mode {
+    /// To prompt and negative prompt alike, with one strength everywhere.
+    Balanced = 1,
+    /// Only to the prompt, and the softer the finer the features: the picture follows the condition even
+    /// where the prompt is empty.
+    Guess = 2,
+}
+
+impl fpga_control_mode {
+    fn from_code(code: u32) -> Outcome<ControlMode> {
+        match code {
+            1 => Ok(ControlMode::Balanced),
+            2 => Ok(ControlMode::Guess),
+            _ => {
+                let why = format!("no such mode: {code}");
+                Err(Fault::argument("fpga_control.mode", why))
+            }
+        }
+    }
+}
 
 /// What one ControlNet says to a job. Start from `FPGA_CONTROL_INIT`. Pointers are borrowed for the
 /// call.
@@ -42,12 +66,16 @@ pub struct fpga_control {
     pub window_start: f64,
     /// Share of the steps at which it ends: 0 to 1.
     pub window_end: f64,
+    /// One of `fpga_control_mode`.
+    pub mode: u32,
+    /// Must be 0.
+    pub reserved: u32,
 }
 
-// SAFETY: `repr(C)`, `struct_size` first, pointers and floats.
+// SAFETY: `repr(C)`, `struct_size` first, pointers, floats and integers.
 unsafe impl Growing for fpga_control {
     const NAME: &'static str = "fpga_control";
-    const FIRST_SIZE: usize = 3 * size_of::<usize>() + 3 * size_of::<f64>();
+    const FIRST_SIZE: usize = 3 * size_of::<usize>() + 3 * size_of::<f64>() + 8;
 
     fn defaults() -> Self {
         Self {
@@ -57,6 +85,8 @@ unsafe impl Growing for fpga_control {
             scale: 1.0,
             window_start: 0.0,
             window_end: 1.0,
+            mode: fpga_control_mode::Balanced as u32,
+            reserved: 0,
         }
     }
 }
@@ -217,6 +247,7 @@ struct OwnControl {
     condition: RgbImage,
     scale: f64,
     window: (f64, f64),
+    mode: ControlMode,
 }
 
 impl Generation {
@@ -241,6 +272,7 @@ impl OwnControl {
             condition: &self.condition,
             scale: self.scale,
             window: self.window,
+            mode: self.mode,
         }
     }
 }
@@ -363,6 +395,7 @@ unsafe fn controls(controls: *const fpga_control, count: usize) -> Outcome<Vec<O
 /// # Safety
 /// The pointers of `control` live during the call.
 unsafe fn own_control(control: &fpga_control) -> Outcome<OwnControl> {
+    zero(control.reserved, "fpga_control.reserved")?;
     // SAFETY: this function's contract.
     unsafe {
         Ok(OwnControl {
@@ -371,6 +404,7 @@ unsafe fn own_control(control: &fpga_control) -> Outcome<OwnControl> {
                 .map_err(|fault| fault.context("condition"))?,
             scale: control.scale,
             window: (control.window_start, control.window_end),
+            mode: fpga_control_mode::from_code(control.mode)?,
         })
     }
 }

@@ -225,6 +225,7 @@ mod tests {
             seed: 3,
             steps: 4,
             seconds: 5.0,
+            people: Vec::new(),
         };
         let report = fpga_generation_report::from(&generated);
         assert_eq!((report.num_pictures, report.seed), (2, 3));

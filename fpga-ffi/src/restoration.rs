@@ -370,6 +370,7 @@ mod tests {
                 before: 7.0,
                 after: 8.0,
             }),
+            likeness: None,
             colour: None,
             covered_pixels: 9,
             changed_pixels: 10,

@@ -187,6 +187,11 @@ static void what_is_asked_for_wrongly(const fpga_model *model, const fpga_contro
     WRONG((bad.controls = &control, bad.num_controls = 1), FPGA_STATUS_NULL_POINTER);
     CHECK(last_error_says("control 0: controlnet is NULL"));
     control.controlnet = net;
+    control.mode = 3;
+    WRONG((bad.controls = &control, bad.num_controls = 1), FPGA_STATUS_INVALID_ARGUMENT);
+    CHECK(last_error_says("control 0: fpga_control.mode: no such mode: 3"));
+    control.mode = FPGA_CONTROL_MODE_GUESS;
+    WRONG((bad.controls = &control, bad.num_controls = 1), FPGA_STATUS_OK);
     control.struct_size = 7;
     WRONG((bad.controls = &control, bad.num_controls = 1), FPGA_STATUS_INVALID_STRUCT_SIZE);
     OK(wrong(model, NULL));

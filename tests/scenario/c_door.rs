@@ -209,6 +209,9 @@ impl CDoor {
             found.condition = &raw const condition;
             found.scale = control.scale;
             (found.window_start, found.window_end) = control.window;
+            if control.guess {
+                found.mode = fpga_control_mode::Guess as u32;
+            }
             found
         };
         let controls: Vec<fpga_control> = paint.controls.iter().map(control).collect();

@@ -10,8 +10,9 @@ use fpga_core::control::ControlNet;
 use fpga_core::diffusion::Guidance;
 use fpga_core::face::{CropSettings, FaceBox};
 use fpga_core::pipeline::{
-    CancelToken, Canvas, Control, DeviceChoice, Face, FaceRestorer, Gate, GenerateRequest,
-    LoadOptions, Monitor, NoiseKind, PortraitGenerator, Progress, RestoreRequest, StableDiffusion,
+    CancelToken, Canvas, Control, ControlMode, DeviceChoice, Face, FaceRestorer, Gate,
+    GenerateRequest, LoadOptions, Monitor, NoiseKind, PortraitGenerator, Progress, RestoreRequest,
+    StableDiffusion,
 };
 use fpga_core::vae::Tiling;
 use fpga_core::weights::{ModelFolder, Storage};
@@ -158,6 +159,10 @@ impl RustDoor {
             condition: &condition,
             scale: control.scale,
             window: control.window,
+            mode: match control.guess {
+                true => ControlMode::Guess,
+                false => ControlMode::Balanced,
+            },
         };
         let request = GenerateRequest {
             negative_prompt: paint.negative.into(),

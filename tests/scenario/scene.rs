@@ -97,6 +97,7 @@ pub(crate) enum Ground {
 pub(crate) struct Control {
     pub(crate) scale: f64,
     pub(crate) window: (f64, f64),
+    pub(crate) guess: bool,
 }
 
 pub(crate) fn cross(width: u32, height: u32) -> RgbImage {
