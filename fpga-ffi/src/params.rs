@@ -249,6 +249,8 @@ pub(crate) unsafe fn copy_in(
             params.measure_round_trip,
             "fpga_restore_params.measure_round_trip",
         )?,
+        adapter: None,
+        recogniser: None,
     })
 }
 

@@ -25,6 +25,10 @@ pub(super) fn exp<S: Simd>(s: S, x: S::V) -> S::V {
 }
 
 /// `2ʳ` for |r| ≤ ½: least-maximum fit of the relative error, 9·10⁻⁸ before rounding.
+#[expect(
+    clippy::approx_constant,
+    reason = "a fitted coefficient near ln 2, not ln 2"
+)]
 #[inline(always)]
 fn exp2_near_zero<S: Simd>(s: S, r: S::V) -> S::V {
     let mut sum = s.splat(1.326_465_3e-3);

@@ -159,7 +159,9 @@ mod tests {
         FgidRecord {
             original: format!("/data/{index}.png"),
             caption: "A \"quoted\" brace } and a backslash \\ at the end\\".to_owned(),
-            embedding_of_original: (index % 2 == 0).then(|| format!("/data/{index}.bin")),
+            embedding_of_original: index
+                .is_multiple_of(2)
+                .then(|| format!("/data/{index}.bin")),
             ..FgidRecord::default()
         }
     }

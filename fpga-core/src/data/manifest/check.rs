@@ -217,7 +217,7 @@ impl ManifestRow {
         if !(settings.least_score..=1.0).contains(&face.score) {
             faults.push(Fault::Score(index, face.score));
         }
-        if !(face.face_px >= settings.least_face) {
+        if face.face_px.is_nan() || face.face_px < settings.least_face {
             faults.push(Fault::SmallFace(index, face.face_px));
         }
         if face

@@ -13,6 +13,9 @@ use crate::error::{Error, Result};
 const LARGEST_PART: u64 = 1 << 30;
 const TAR_BLOCK: u64 = 512;
 
+/// Name, size, and content if it is a file.
+type RawEntry = (String, u64, Option<Vec<u8>>);
+
 /// The samples of one shard, in order. What is in memory is one sample.
 ///
 /// After an error the reader is at its end.
@@ -85,8 +88,8 @@ impl ShardReader {
         }
     }
 
-    /// One entry: name, size, and content if it is a file.
-    fn entry(&mut self) -> Result<Option<(String, u64, Option<Vec<u8>>)>> {
+    /// The archive's next entry.
+    fn entry(&mut self) -> Result<Option<RawEntry>> {
         let path = self.path.clone();
         let failed =
             |error: std::io::Error| Error::format(&path, format!("not a sound tar file: {error}"));

@@ -260,6 +260,10 @@ impl AttendGroups<'_> {
     }
 
     /// What the query found before, and where to write.
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "tasks share the output, each its own part"
+    )]
     #[inline(always)]
     fn place(&self, query: usize) -> (&[f32], &mut [f32]) {
         let Attend {

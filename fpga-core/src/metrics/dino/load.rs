@@ -49,10 +49,7 @@ pub fn dino_from_file(
 
 fn unwrapped(source: TensorSource) -> TensorSource {
     let inner = WRAPPERS.iter().map(|wrapper| source.scoped(wrapper));
-    inner
-        .into_iter()
-        .find(|inner| Layout::known(inner))
-        .unwrap_or(source)
+    inner.into_iter().find(Layout::known).unwrap_or(source)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

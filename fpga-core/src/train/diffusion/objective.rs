@@ -163,12 +163,12 @@ impl Objective for DiffusionObjective {
             error = error * weights;
         }
         let mut value = error.mean();
-        if let Some(place) = &self.localisation {
-            if let Some(loss) = place.loss(&predicted.maps, &parts)? {
-                told.push(("noise", f64::from(value.clone().into_scalar::<f32>())));
-                told.push(("localisation", f64::from(loss.clone().into_scalar::<f32>())));
-                value = value + loss * place.weight;
-            }
+        if let Some(place) = &self.localisation
+            && let Some(loss) = place.loss(&predicted.maps, &parts)?
+        {
+            told.push(("noise", f64::from(value.clone().into_scalar::<f32>())));
+            told.push(("localisation", f64::from(loss.clone().into_scalar::<f32>())));
+            value = value + loss * place.weight;
         }
         Ok(Loss { value, parts: told })
     }
