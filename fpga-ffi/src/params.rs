@@ -217,6 +217,7 @@ pub(crate) unsafe fn copy_in(
     Ok(RestoreRequest {
         picture: &NO_PICTURE,
         faces: Vec::new(),
+        search: None,
         prompt: prompt.unwrap_or_default().into(),
         negative_prompt: negative.unwrap_or_default().into(),
         source_prompt: source.map(Prompt::from),

@@ -94,9 +94,10 @@ mod tests {
 
     use super::*;
 
+    #[cfg(feature = "train")]
     #[test]
     fn statistics_do_not_learn_and_weights_do() {
-        let norm = BatchNorm::new(3, &Device::flex());
+        let norm = BatchNorm::new(3, &Device::flex().autodiff());
         assert!(norm.weight.is_require_grad() && norm.bias.is_require_grad());
         assert!(!norm.running_mean.is_require_grad() && !norm.running_var.is_require_grad());
     }

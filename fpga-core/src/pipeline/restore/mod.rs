@@ -7,6 +7,7 @@
 
 mod face;
 mod faces_file;
+mod find;
 mod gate;
 mod person;
 mod report;
@@ -27,6 +28,7 @@ use crate::error::{Context, ErrorKind, Result};
 use crate::face::{FaceMask, changed_outside, paste};
 
 pub use faces_file::{FaceEntry, read_faces};
+pub use find::{FaceSearch, FoundFaces, LeftFace, LeftReason, SearchReport, SoughtPerson};
 pub use gate::{Gate, KeptReason, Sharpness, Verdict};
 pub use person::{FaceIdentity, Likeness, Recogniser};
 pub use report::{CropReport, FaceReport, RestoreReport, Restored, RoundTrip};
@@ -59,6 +61,18 @@ impl<'m> FaceRestorer<'m> {
     ) -> Result<Restored> {
         let start = Instant::now();
         monitor.check()?;
+        let found = match &request.search {
+            Some(search) if request.faces.is_empty() => Some(search.find(request.picture)?),
+            _ => None,
+        };
+        let (searched, search) = found.map_or((None, None), |FoundFaces { faces, report }| {
+            let request = RestoreRequest {
+                faces,
+                ..request.clone()
+            };
+            (Some(request), Some(report))
+        });
+        let request = searched.as_ref().unwrap_or(request);
         let plan = request.check(self.model)?;
         let prepared = self.prepare(request, &plan, monitor)?;
         let seed = resolve_seed(request.seed);
@@ -91,6 +105,7 @@ impl<'m> FaceRestorer<'m> {
             seed,
             changed_outside_mask: changed_outside(request.picture, &picture, &masks)?,
             faces,
+            search,
             seconds: start.elapsed().as_secs_f64(),
         };
         Ok(Restored { picture, report })

@@ -3,6 +3,7 @@
 use image::RgbImage;
 use serde::Serialize;
 
+use super::find::SearchReport;
 use super::gate::{KeptReason, Sharpness, Verdict};
 use super::person::Likeness;
 use super::request::{Plan, RestoreRequest};
@@ -30,6 +31,8 @@ pub struct RestoreReport {
     pub changed_outside_mask: usize,
     /// One entry per face, in the request's order.
     pub faces: Vec<FaceReport>,
+    /// How they were found, where the request named none.
+    pub search: Option<SearchReport>,
     /// Seconds from request to picture.
     pub seconds: f64,
 }

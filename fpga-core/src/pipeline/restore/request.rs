@@ -7,6 +7,7 @@
 use image::RgbImage;
 use ndarray::Array2;
 
+use super::find::FaceSearch;
 use super::gate::{Gate, KeptReason};
 use super::person::{FaceIdentity, Recogniser};
 use crate::diffusion::Guidance;
@@ -58,6 +59,8 @@ pub struct RestoreRequest<'a> {
     pub picture: &'a RgbImage,
     /// The faces to restore, in this order; all others stay as they are.
     pub faces: Vec<Face>,
+    /// Finds the faces where `faces` is empty.
+    pub search: Option<FaceSearch<'a>>,
     /// What restored faces look like.
     pub prompt: Prompt,
     /// What they do not look like.
@@ -103,6 +106,7 @@ impl<'a> RestoreRequest<'a> {
         Self {
             picture,
             faces,
+            search: None,
             prompt: prompt.into(),
             negative_prompt: Prompt::from(""),
             source_prompt: None,
