@@ -226,7 +226,7 @@ pub unsafe extern "C" fn fpga_job_new_restore(
                 },
             }
         };
-        out.give(fpga_job::new(model, Task::Restore(task))?);
+        out.give(fpga_job::new(model, Task::Restore(Box::new(task)))?);
         Ok(())
     })
 }
@@ -253,7 +253,7 @@ pub unsafe extern "C" fn fpga_job_new_generate(
         scope.enter(&model.context)?;
         // SAFETY: the caller's contract for structs and what they point to.
         let task = unsafe { generate::copy_in(params) }?;
-        out.give(fpga_job::new(model, Task::Generate(task))?);
+        out.give(fpga_job::new(model, Task::Generate(Box::new(task)))?);
         Ok(())
     })
 }

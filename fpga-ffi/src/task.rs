@@ -15,8 +15,8 @@ use crate::restoration::fpga_restoration;
 
 /// What a job does.
 pub(crate) enum Task {
-    Restore(Restoration),
-    Generate(Generation),
+    Restore(Box<Restoration>),
+    Generate(Box<Generation>),
 }
 
 /// What a restoration needs, owned: its request borrows from it.

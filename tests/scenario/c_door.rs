@@ -356,9 +356,9 @@ fn ok(status: fpga_status) {
 fn check(status: fpga_status) -> Result<(), Failure> {
     match status {
         fpga_status::Ok => Ok(()),
-        // SAFETY: the closure's arguments are those of a two-call string.
         status => Err(Failure {
             status: status as u32,
+            // SAFETY: the closure's arguments are those of a two-call string.
             message: text(|buffer, size, needed| unsafe {
                 fpga_last_error_message(buffer, size, needed)
             }),
