@@ -4,6 +4,7 @@
 mod bytes;
 mod course;
 mod outcome;
+mod people;
 
 use std::path::Path;
 use std::sync::OnceLock;
