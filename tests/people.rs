@@ -6,12 +6,12 @@ use burn::tensor::{Device, Tensor};
 use fpga_core::RgbImage;
 use fpga_core::control::{ChannelOrder, ControlNet, ControlNetConfig};
 use fpga_core::diffusion::Guidance;
-use fpga_core::face::{FaceBox, Landmarks5};
+use fpga_core::face::{DetectedFace, FaceBox, FaceEmbedding, Landmarks5};
 use fpga_core::identity::IdentityAttention;
 use fpga_core::nn::randomize;
 use fpga_core::pipeline::{
     Canvas, Control, DeviceChoice, GenerateRequest, Generated, IdentityTokens, LoadOptions,
-    Monitor, People, Place, PortraitGenerator, PortraitIdentity, Prompt, PromptChange,
+    Monitor, People, Place, PortraitGenerator, PortraitIdentity, Prompt, PromptChange, Recognition,
     StableDiffusion,
 };
 use fpga_core::weights::{Storage, TensorSource, identity_attention};
@@ -228,6 +228,55 @@ fn the_report_says_who_is_where_and_measuring_changes_no_byte() {
     }
     assert!(unmeasured.people[0][0].cosine.is_none());
     assert!(case.generate(&case.request(BLANK, None)).people.is_empty());
+}
+
+#[test]
+fn faces_are_recognised_where_people_were_placed() {
+    let case = Case::open();
+    let eyes = [[4.0, 5.0], [8.0, 5.0], [6.0, 7.0], [4.5, 9.0], [7.5, 9.0]];
+    let landmarks = Landmarks5::new(eyes).unwrap();
+    let faces = |_: &RgbImage| -> fpga_core::Result<_> {
+        Ok(vec![DetectedFace {
+            bounds: FaceBox::new(1.0, 2.0, 10.0, 11.0)?,
+            landmarks: Some(landmarks),
+            score: 0.9,
+        }])
+    };
+    // What this network sees is how bright the picture is between the eyes.
+    let embed = |picture: &RgbImage, landmarks: &Landmarks5| {
+        let [x, y] = landmarks.points()[2];
+        let pixel = picture.get_pixel(x as u32, y as u32);
+        FaceEmbedding::new(pixel.0.map(|value| f32::from(value) + 1.0).to_vec())
+    };
+    let own = FaceEmbedding::new(vec![3.0, 2.0, 1.0]).unwrap();
+    let mut people = case.people();
+    people
+        .identities
+        .iter_mut()
+        .for_each(|one| one.embedding = Some(own.clone()));
+    people.recognition = Some(Recognition {
+        detector: &faces,
+        embedder: &embed,
+    });
+    let mut request = case.request(BLANK, Some(people));
+    let made = case.generate(&request);
+    let [first, second, dot] = &made.people[0][..] else {
+        panic!("three people")
+    };
+    let expected = embed(&made.pictures[0], &landmarks).unwrap();
+    assert_eq!(first.cosine, Some(expected.cosine(&own).unwrap()));
+    assert_eq!(first.face.unwrap().score, 0.9);
+    assert!(second.face.is_none() && second.cosine.is_none() && dot.cosine.is_none());
+
+    let other_network = FaceEmbedding::new(vec![1.0; 512]).unwrap();
+    request.people.as_mut().unwrap().identities[0].embedding = Some(other_network);
+    let generator = PortraitGenerator::new(&case.model);
+    let error = generator.generate(&request, &mut Monitor::none());
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.starts_with("looking at picture 0: identity 0: face embedding"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -34,13 +34,49 @@
 //! # Ok::<(), fpga_core::Error>(())
 //! ```
 //!
+//! # Put people at their places
+//!
+//! Each person acts inside their own region only; the report says how much leaked elsewhere.
+//!
+//! ```no_run
+//! use fpga_core::face::{FaceBox, FaceEmbedding};
+//! use fpga_core::pipeline::{
+//!     AdapterOptions, Canvas, FaceReference, GenerateRequest, IdentityAdapter, Monitor, People, Place,
+//!     PortraitGenerator, PortraitIdentity, StableDiffusion,
+//! };
+//!
+//! fn two_people(model: &StableDiffusion, faces: [FaceEmbedding; 2]) -> fpga_core::Result<()> {
+//!     let file = "ip-adapter-faceid_sd15.bin";
+//!     let adapter = IdentityAdapter::load(file, model, &AdapterOptions::default())?;
+//!     // With the LoRA that the file holds.
+//!     let model = adapter.applied_to(model)?;
+//!
+//!     let boxes = [FaceBox::new(40.0, 60.0, 240.0, 300.0)?, FaceBox::new(280.0, 60.0, 480.0, 300.0)?];
+//!     let mut people = Vec::new();
+//!     for (face, place) in faces.into_iter().zip(boxes) {
+//!         let tokens = adapter.tokens(&[FaceReference::from_embedding(face)])?;
+//!         people.push(PortraitIdentity::new(tokens, Place::Box(place)));
+//!     }
+//!     let people = People { measure: true, ..People::new(adapter.attention(), people) };
+//!
+//!     let canvas = Canvas::Blank { width: 512, height: 512 };
+//!     let mut request = GenerateRequest::new("two people on a beach", canvas);
+//!     request.people = Some(people);
+//!     let generated = PortraitGenerator::new(&model).generate(&request, &mut Monitor::none())?;
+//!     generated.pictures[0].save("two.png").expect("a place to write to");
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # The types that matter
 //!
 //! - [`pipeline::StableDiffusion`]: one checkpoint, loaded once, used by any number of jobs.
 //! - [`pipeline::FaceRestorer`] takes a [`pipeline::RestoreRequest`]; it inverts the face's crop with
 //!   DDIM, regenerates it along the same way, and pastes only what the mask covers (DIIR).
 //! - [`pipeline::PortraitGenerator`] takes a [`pipeline::GenerateRequest`]: from text, from a
-//!   picture, or inside a mask, with any number of ControlNets.
+//!   picture, or inside a mask, with any number of ControlNets, and with [`pipeline::People`]
+//!   at their places (MGMICA).
+//! - [`pipeline::IdentityAdapter`] turns reference pictures into identity tokens.
 //! - [`control::RepControlNet`]: spatial guidance that is merged into the UNet and costs nothing.
 //! - [`pipeline::Monitor`] and [`pipeline::CancelToken`]: progress, previews and cancelling, per job.
 //! - [`Error`]: what went wrong, what was needed, what was found.
@@ -52,7 +88,7 @@
 //!
 //! # What is not here yet
 //!
-//! Identity tokens and their adapters, face detection, and quantised weights.
+//! A model of our own in the box, and quantised weights.
 
 pub mod control;
 pub mod data;

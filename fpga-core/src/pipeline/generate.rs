@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::canvas::{Canvas, PreparedCanvas};
 use super::control::{self, Control, ModalControl};
 use super::guided::Guided;
-use super::job::{Monitor, Phase, Progress};
+use super::job::{Level, Monitor, Phase, Progress};
 use super::model::StableDiffusion;
 use super::people::{People, PersonReport};
 use super::picture::tensor_to_pictures;
@@ -156,17 +156,20 @@ impl<'m> PortraitGenerator<'m> {
             .map(|picture| request.canvas.finish(picture));
         let pictures: Vec<_> = pictures.collect();
         monitor.report(&Progress::new(Phase::Decode, 1, 1))?;
-        let people = request.people.as_ref();
-        let report = |picture| {
-            let size = request.canvas.size();
-            people.map(|people| people.report(&regions, meter.as_ref(), (picture, size)))
+        let people = match &request.people {
+            Some(people) => {
+                let pictures = pictures.iter().enumerate();
+                let report = |picture| people.report(&regions, meter.as_ref(), picture);
+                pictures.map(report).collect::<Result<_>>()?
+            }
+            None => Vec::new(),
         };
         Ok(Generated {
-            people: (0..pictures.len()).filter_map(report).collect(),
             pictures,
             seed,
             steps: request.steps,
             seconds: start.elapsed().as_secs_f64(),
+            people,
         })
     }
 
@@ -209,6 +212,10 @@ impl<'m> PortraitGenerator<'m> {
         let prompts = self.encode(request, texts, size)?;
         let batch = prompts.positive.context.dims()[0];
         let mut sampler = self.sampler(request)?;
+        monitor.note(Level::Info, || {
+            let [width, height] = size;
+            format!("{width}×{height} pixels, {:?}, seed {seed}", sampler.kind())
+        });
 
         monitor.report(&Progress::new(Phase::Encode, 0, 1))?;
         let PreparedCanvas {

@@ -11,11 +11,13 @@ mod device;
 mod generate;
 mod guided;
 mod job;
+mod memory;
 mod model;
 mod people;
 mod picture;
 mod preview;
 mod prompt;
+mod recognition;
 mod restore;
 mod seed;
 mod watch;
@@ -26,9 +28,10 @@ pub use adapter::{
 };
 pub use canvas::Canvas;
 pub use control::{Control, ControlMode, ModalControl};
-pub use device::DeviceChoice;
+pub use device::{DeviceChoice, DeviceEntry};
 pub use generate::{GenerateRequest, Generated, PortraitGenerator, Sampled};
-pub use job::{CancelToken, Monitor, Phase, Progress};
+pub use job::{CancelToken, Level, Monitor, Phase, Progress};
+pub use memory::JobMemory;
 pub use model::{LoadOptions, StableDiffusion};
 pub use people::{IdentityTokens, People, PersonReport, Place, PortraitIdentity};
 pub use picture::{
@@ -36,6 +39,7 @@ pub use picture::{
 };
 pub use preview::LatentPreview;
 pub use prompt::{Prompt, PromptChange, PromptEncoder, PromptPair, TextEncoder};
+pub use recognition::Recognition;
 pub use restore::{
     CropReport, Face, FaceEntry, FaceIdentity, FaceReport, FaceRestorer, Gate, KeptReason,
     Likeness, Recogniser, RestoreReport, RestoreRequest, Restored, RoundTrip, Sharpness, Verdict,

@@ -52,6 +52,21 @@ pub struct LoadOptions {
     pub tokenizer_2: Option<PathBuf>,
 }
 
+impl LoadOptions {
+    /// Opens a diffusers folder or a single-file checkpoint; nothing of its weights is read yet.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::open`].
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<Checkpoint> {
+        Ok(match (Checkpoint::open(path)?, &self.variant) {
+            (Checkpoint::Folder(folder), Some(variant)) => {
+                Checkpoint::Folder(folder.with_variant(variant))
+            }
+            (checkpoint, _) => checkpoint,
+        })
+    }
+}
+
 impl StableDiffusion {
     /// Loads a diffusers folder or a single-file checkpoint.
     ///
@@ -61,12 +76,7 @@ impl StableDiffusion {
     pub fn load(path: impl AsRef<Path>, options: &LoadOptions, device: &Device) -> Result<Self> {
         let path = path.as_ref();
         let clause = || format!("model {}", path.display());
-        let checkpoint = match (Checkpoint::open(path)?, &options.variant) {
-            (Checkpoint::Folder(folder), Some(variant)) => {
-                Checkpoint::Folder(folder.with_variant(variant))
-            }
-            (checkpoint, _) => checkpoint,
-        };
+        let checkpoint = options.open(path)?;
         Self::load_parts(&checkpoint, options, device).context(clause)
     }
 
@@ -94,7 +104,16 @@ impl StableDiffusion {
         })
     }
 
-    fn load_parts(checkpoint: &Checkpoint, options: &LoadOptions, device: &Device) -> Result<Self> {
+    /// Loads what was opened before: for checkpoints that are no files, and for callers that want to
+    /// know [`Checkpoint::loaded_bytes`] first.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_parts(
+        checkpoint: &Checkpoint,
+        options: &LoadOptions,
+        device: &Device,
+    ) -> Result<Self> {
         let storage = options.storage;
         let scheduler = checkpoint.scheduler_config()?;
         let schedule = ScheduleConfig::from_json(&scheduler.to_string()).context(|| "scheduler")?;

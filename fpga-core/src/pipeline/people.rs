@@ -6,8 +6,12 @@ use ndarray::Array2;
 use serde::Serialize;
 
 use super::guided::ActivePeople;
+use super::recognition::Recognition;
 use crate::error::{Context, Error, Result};
-use crate::face::{FaceBox, Landmarks5, MaskShape, face_region, head_of_body};
+use crate::face::{
+    DetectedFace, FaceBox, FaceEmbedding, Landmarks5, MaskShape, SEEN, Skeleton, face_region,
+    head_of_body,
+};
 use crate::identity::{
     Identity, IdentityAttention, IdentitySet, Leakage, LeakageMeter, RegionMask,
 };
@@ -22,6 +26,8 @@ pub struct People<'a> {
     /// Whether to measure where everyone's attention goes. Costs about one more attention per person
     /// and layer; the picture stays the same.
     pub measure: bool,
+    /// Who looks whether people are recognised in the finished pictures.
+    pub recognition: Option<Recognition<'a>>,
 }
 
 /// One person of a picture.
@@ -37,6 +43,8 @@ pub struct PortraitIdentity {
     pub strength: f64,
     /// Share of the steps at which it starts and ends to act: `(0.0, 1.0)` for all.
     pub window: (f64, f64),
+    /// The person's face, by the network that looks at the finished pictures.
+    pub embedding: Option<FaceEmbedding>,
 }
 
 /// What an adapter's projector makes of a person's pictures.
@@ -78,7 +86,9 @@ pub struct PersonReport {
     pub window: (f64, f64),
     /// Where the person's attention went, if that was measured.
     pub leakage: Option<Leakage>,
-    /// Cosine of the face in the picture with the person's own, if that was measured.
+    /// The face at the person's place, if someone looked and found one.
+    pub face: Option<DetectedFace>,
+    /// Cosine of that face with the person's own, where that is known.
     pub cosine: Option<f64>,
     /// Where the person acted, bright where strongly, if that was measured; as large as the picture.
     #[serde(skip)]
@@ -94,6 +104,7 @@ impl PortraitIdentity {
             place: place.into(),
             strength: 1.0,
             window: (0.0, 1.0),
+            embedding: None,
         }
     }
 }
@@ -105,6 +116,7 @@ impl<'a> People<'a> {
             adapter,
             identities,
             measure: false,
+            recognition: None,
         }
     }
 
@@ -171,8 +183,27 @@ impl<'a> People<'a> {
         })
     }
 
-    /// What became of everyone in picture number `picture`, which has this width and height.
+    /// What became of everyone in `picture`, which is number `index`.
+    ///
+    /// # Errors
+    /// As [`Recognition::look`].
     pub(super) fn report(
+        &self,
+        regions: &[RegionMask],
+        meter: Option<&LeakageMeter>,
+        (index, picture): (usize, &RgbImage),
+    ) -> Result<Vec<PersonReport>> {
+        let (width, height) = picture.dimensions();
+        let mut reports = self.describe_places(regions, meter, (index, [width, height]));
+        if let Some(recognition) = &self.recognition {
+            recognition
+                .look(picture, &self.identities, regions, &mut reports)
+                .context(|| format!("looking at picture {index}"))?;
+        }
+        Ok(reports)
+    }
+
+    fn describe_places(
         &self,
         regions: &[RegionMask],
         meter: Option<&LeakageMeter>,
@@ -190,6 +221,7 @@ impl<'a> People<'a> {
                 strength: identity.strength,
                 window: identity.window,
                 leakage: leakage.as_ref().map(|all| all[index]),
+                face: None,
                 cosine: None,
                 attention: map.map(|map| heat_map(&map, [width, height])),
             }
@@ -254,6 +286,12 @@ impl From<FaceBox> for Place {
 impl From<Landmarks5> for Place {
     fn from(landmarks: Landmarks5) -> Self {
         Self::Landmarks(landmarks)
+    }
+}
+
+impl From<&Skeleton> for Place {
+    fn from(skeleton: &Skeleton) -> Self {
+        Self::Skeleton(skeleton.visible_body(SEEN))
     }
 }
 

@@ -5,11 +5,14 @@
 //! cross-attention in turn; so cross-attention has the odd ones. IP-Adapters keep them below
 //! `ip_adapter.`, ConsistentID below `adapter_modules.`; what else lies there is left alone.
 
+use std::path::Path;
+
 use burn::tensor::Device;
 
 use super::decode::Storage;
 use super::key_map::KeyMap;
 use super::load::load;
+use super::save::save;
 use super::source::TensorSource;
 use crate::error::{Error, LoadReport, Result};
 use crate::identity::{IdentityAttention, IdentityAttentionConfig};
@@ -42,6 +45,20 @@ pub fn identity_attention(
         storage,
         device,
     )
+}
+
+/// Writes the projections below `ip_adapter.`, numbered as files have them.
+///
+/// # Errors
+/// `Io` if the file cannot be written.
+pub fn save_identity_attention(
+    adapter: &IdentityAttention,
+    unet: &UNetConfig,
+    path: &Path,
+    storage: Storage,
+) -> Result<()> {
+    let names = FileOrder::of(unet).names().prefix("", "ip_adapter");
+    save(adapter, &names, path, storage)
 }
 
 /// The layers of a section, in the order of the file.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use safetensors::tensor::Metadata;
 
+use super::random_read::RandomRead;
 use super::source::{Entry, Place};
 use crate::error::{Error, Result};
 
@@ -43,14 +44,24 @@ pub(super) fn open(path: &Path) -> Result<Contents> {
     })
 }
 
-/// Contents of a file in memory.
-pub(super) fn parse(name: &Path, bytes: Arc<Vec<u8>>) -> Result<Contents> {
-    let length = bytes.len() as u64;
-    let header_length = header_length(name, &mut bytes.as_slice(), length)?;
-    let header = &bytes[LENGTH_BYTES as usize..][..header_length as usize];
-    contents(name, header, length, |start| Place::Memory {
-        bytes: bytes.clone(),
-        start: start as usize,
+/// Contents of what is no file.
+pub(super) fn parse(name: &Path, reader: &Arc<dyn RandomRead>) -> Result<Contents> {
+    let failed = |error| Error::io(name, error);
+    let size = reader.size();
+    let mut start = [0; LENGTH_BYTES as usize];
+    let found = size.min(LENGTH_BYTES) as usize;
+    reader
+        .read_exact_at(&mut start[..found], 0)
+        .map_err(failed)?;
+    let header_length = header_length(name, &mut &start[..found], size)?;
+
+    let mut header = vec![0; header_length as usize];
+    reader
+        .read_exact_at(&mut header, LENGTH_BYTES)
+        .map_err(failed)?;
+    contents(name, &header, size, |start| Place::Reader {
+        reader: reader.clone(),
+        start,
     })
 }
 

@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
-pub use position::{RowPlace, StreamPosition};
+use position::RowPlace;
+pub use position::StreamPosition;
 use source::{OpenFile, RawRow};
 
 use super::draws::{Draws, Purpose};

@@ -37,11 +37,6 @@ impl Head {
         }
     }
 
-    /// Half a head's height in pixels.
-    pub(super) fn unit(&self) -> f32 {
-        self.unit
-    }
-
     /// Sine of the angle by which the face looks to the viewer's right.
     pub(super) fn turn(&self) -> f32 {
         self.yaw.0
@@ -80,11 +75,6 @@ impl Head {
     /// Points on the face.
     pub(super) fn all<const N: usize>(&self, points: [[f32; 2]; N]) -> [Point; N] {
         points.map(|point| self.on(point))
-    }
-
-    /// Points at their own depth.
-    pub(super) fn solid<const N: usize>(&self, points: [[f32; 3]; N]) -> [Point; N] {
-        points.map(|point| self.point(point))
     }
 
     /// A length in pixels.

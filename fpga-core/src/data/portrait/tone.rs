@@ -8,7 +8,6 @@ pub struct Tone(pub [f32; 3]);
 
 impl Tone {
     pub(super) const WHITE: Self = Self([1.0; 3]);
-    pub(super) const BLACK: Self = Self([0.0; 3]);
 
     /// From `0xRRGGBB`.
     pub(super) const fn hex(code: u32) -> Self {

@@ -25,42 +25,41 @@ const FEATURES: usize = 2048;
 /// Side of the pictures.
 const SIDE: usize = 299;
 
-/// The network; fields are named as in its file.
+/// The network; fields are named as in its file, without capitals.
 #[derive(Module, Debug)]
-#[allow(non_snake_case, reason = "the checkpoint's names")]
 pub struct Inception {
     /// 3 → 32, halves.
-    pub Conv2d_1a_3x3: InceptionConv,
+    pub conv2d_1a_3x3: InceptionConv,
     /// 32 → 32.
-    pub Conv2d_2a_3x3: InceptionConv,
+    pub conv2d_2a_3x3: InceptionConv,
     /// 32 → 64, keeps the size.
-    pub Conv2d_2b_3x3: InceptionConv,
+    pub conv2d_2b_3x3: InceptionConv,
     /// 64 → 80.
-    pub Conv2d_3b_1x1: InceptionConv,
+    pub conv2d_3b_1x1: InceptionConv,
     /// 80 → 192.
-    pub Conv2d_4a_3x3: InceptionConv,
+    pub conv2d_4a_3x3: InceptionConv,
     /// 192 → 256.
-    pub Mixed_5b: MixedA,
+    pub mixed_5b: MixedA,
     /// 256 → 288.
-    pub Mixed_5c: MixedA,
+    pub mixed_5c: MixedA,
     /// 288 → 288.
-    pub Mixed_5d: MixedA,
+    pub mixed_5d: MixedA,
     /// 288 → 768, halves.
-    pub Mixed_6a: MixedB,
+    pub mixed_6a: MixedB,
     /// 768 → 768.
-    pub Mixed_6b: MixedC,
+    pub mixed_6b: MixedC,
     /// 768 → 768.
-    pub Mixed_6c: MixedC,
+    pub mixed_6c: MixedC,
     /// 768 → 768.
-    pub Mixed_6d: MixedC,
+    pub mixed_6d: MixedC,
     /// 768 → 768.
-    pub Mixed_6e: MixedC,
+    pub mixed_6e: MixedC,
     /// 768 → 1280, halves.
-    pub Mixed_7a: MixedD,
+    pub mixed_7a: MixedD,
     /// 1280 → 2048.
-    pub Mixed_7b: MixedE,
+    pub mixed_7b: MixedE,
     /// 2048 → 2048.
-    pub Mixed_7c: MixedE,
+    pub mixed_7c: MixedE,
 }
 
 impl Inception {
@@ -78,22 +77,22 @@ impl Inception {
         };
         let conv = |inputs, outputs, window| InceptionConv::new(inputs, outputs, window, device);
         Self {
-            Conv2d_1a_3x3: conv(3, 32, halve),
-            Conv2d_2a_3x3: conv(32, 32, plain),
-            Conv2d_2b_3x3: conv(32, 64, Window::SAME),
-            Conv2d_3b_1x1: conv(64, 80, Window::POINT),
-            Conv2d_4a_3x3: conv(80, 192, plain),
-            Mixed_5b: MixedA::new(192, 32, device),
-            Mixed_5c: MixedA::new(256, 64, device),
-            Mixed_5d: MixedA::new(288, 64, device),
-            Mixed_6a: MixedB::new(288, device),
-            Mixed_6b: MixedC::new(128, device),
-            Mixed_6c: MixedC::new(160, device),
-            Mixed_6d: MixedC::new(160, device),
-            Mixed_6e: MixedC::new(192, device),
-            Mixed_7a: MixedD::new(device),
-            Mixed_7b: MixedE::new(1280, BranchPool::Average, device),
-            Mixed_7c: MixedE::new(2048, BranchPool::Maximum, device),
+            conv2d_1a_3x3: conv(3, 32, halve),
+            conv2d_2a_3x3: conv(32, 32, plain),
+            conv2d_2b_3x3: conv(32, 64, Window::SAME),
+            conv2d_3b_1x1: conv(64, 80, Window::POINT),
+            conv2d_4a_3x3: conv(80, 192, plain),
+            mixed_5b: MixedA::new(192, 32, device),
+            mixed_5c: MixedA::new(256, 64, device),
+            mixed_5d: MixedA::new(288, 64, device),
+            mixed_6a: MixedB::new(288, device),
+            mixed_6b: MixedC::new(128, device),
+            mixed_6c: MixedC::new(160, device),
+            mixed_6d: MixedC::new(160, device),
+            mixed_6e: MixedC::new(192, device),
+            mixed_7a: MixedD::new(device),
+            mixed_7b: MixedE::new(1280, BranchPool::Average, device),
+            mixed_7c: MixedE::new(2048, BranchPool::Maximum, device),
         }
     }
 
@@ -101,20 +100,20 @@ impl Inception {
     /// - `pixels`: `[b, 3, 299, 299]`, from [`inception_pixels`]
     /// - returns `[b, 2048]`: the mean of the last block over the picture
     pub fn forward(&self, pixels: Tensor<4>) -> Tensor<2> {
-        let x = self.Conv2d_1a_3x3.forward(pixels);
-        let x = self.Conv2d_2b_3x3.forward(self.Conv2d_2a_3x3.forward(x));
-        let x = self.Conv2d_3b_1x1.forward(max_pool(x));
-        let x = max_pool(self.Conv2d_4a_3x3.forward(x));
+        let x = self.conv2d_1a_3x3.forward(pixels);
+        let x = self.conv2d_2b_3x3.forward(self.conv2d_2a_3x3.forward(x));
+        let x = self.conv2d_3b_1x1.forward(max_pool(x));
+        let x = max_pool(self.conv2d_4a_3x3.forward(x));
         let x = self
-            .Mixed_5d
-            .forward(self.Mixed_5c.forward(self.Mixed_5b.forward(x)));
-        let x = self.Mixed_6b.forward(self.Mixed_6a.forward(x));
+            .mixed_5d
+            .forward(self.mixed_5c.forward(self.mixed_5b.forward(x)));
+        let x = self.mixed_6b.forward(self.mixed_6a.forward(x));
         let x = self
-            .Mixed_6e
-            .forward(self.Mixed_6d.forward(self.Mixed_6c.forward(x)));
+            .mixed_6e
+            .forward(self.mixed_6d.forward(self.mixed_6c.forward(x)));
         let x = self
-            .Mixed_7c
-            .forward(self.Mixed_7b.forward(self.Mixed_7a.forward(x)));
+            .mixed_7c
+            .forward(self.mixed_7b.forward(self.mixed_7a.forward(x)));
         let [batch, ..] = x.dims();
         x.mean_dim(3).mean_dim(2).reshape([batch, FEATURES])
     }

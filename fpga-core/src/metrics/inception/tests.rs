@@ -33,8 +33,10 @@ impl ModuleVisitor for Names {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.found
-            .push((self.path.join("."), param.val().dims().to_vec()));
+        self.found.push((
+            load::names().key(&self.path.join(".")).name().to_owned(),
+            param.val().dims().to_vec(),
+        ));
     }
 }
 

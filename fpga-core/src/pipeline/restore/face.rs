@@ -302,7 +302,7 @@ mod tests {
         let source = request.encode_source(&model).unwrap();
         let target = request.encode_target(&model, &request.prompt).unwrap();
         let job = (&plan, &plan.tasks[0]);
-        let mut way = FaceWay::new(&model, &request, job, [source, target]).unwrap();
+        let mut way = FaceWay::new(&model, &request, job, (source, target)).unwrap();
 
         let check = |found: Vec<f32>, name: &str| {
             let (_, wanted) = tensor("diir/expected.safetensors", name);

@@ -19,7 +19,7 @@ use image::RgbImage;
 use self::face::FaceWay;
 use self::gate::Measured;
 use self::request::{Plan, Target, Task, in_face};
-use super::job::{Monitor, Phase, Progress};
+use super::job::{Level, Monitor, Phase, Progress};
 use super::model::StableDiffusion;
 use super::prompt::PromptPair;
 use super::seed::resolve_seed;
@@ -62,6 +62,10 @@ impl<'m> FaceRestorer<'m> {
         let plan = request.check(self.model)?;
         let prepared = self.prepare(request, &plan, monitor)?;
         let seed = resolve_seed(request.seed);
+        monitor.note(Level::Info, || {
+            let (faces, steps) = (plan.tasks.len(), plan.steps);
+            format!("{faces} faces, {steps} steps each way, seed {seed}")
+        });
 
         let mut picture = request.picture.clone();
         let mut faces = Vec::with_capacity(prepared.len());
@@ -71,7 +75,9 @@ impl<'m> FaceRestorer<'m> {
                 Ok(way) => restore_face(way, blank, &mut picture, monitor),
                 Err(reason) => Ok(blank.kept(reason)),
             };
-            faces.push(report.context(|| in_face(index))?);
+            let report = report.context(|| in_face(index))?;
+            report.tell(monitor);
+            faces.push(report);
         }
 
         let accepted = faces

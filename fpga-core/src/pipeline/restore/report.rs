@@ -7,6 +7,7 @@ use super::gate::{KeptReason, Sharpness, Verdict};
 use super::person::Likeness;
 use super::request::{Plan, RestoreRequest};
 use crate::face::{Affine, ColourShift, CropPlan, FaceBox};
+use crate::pipeline::job::{Level, Monitor};
 
 /// Result of a job.
 #[derive(Clone, Debug)]
@@ -87,6 +88,21 @@ impl FaceReport {
             changed_pixels: 0,
             seconds: 0.0,
         }
+    }
+
+    /// Notes what became of the face.
+    pub(super) fn tell(&self, monitor: &mut Monitor<'_>) {
+        let level = match self.verdict {
+            Verdict::Accepted => Level::Info,
+            Verdict::Kept(_) => Level::Warning,
+        };
+        let words = || {
+            format!(
+                "face {}: {}; {:.1} s",
+                self.face, self.verdict, self.seconds
+            )
+        };
+        monitor.note(level, words);
     }
 
     pub(super) fn kept(self, reason: KeptReason) -> Self {

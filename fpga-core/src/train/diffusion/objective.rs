@@ -98,7 +98,7 @@ impl DiffusionObjective {
                 (batch, Some(weights))
             }
             None => {
-                let weights = self.focus.weights(&batch, &device);
+                let weights = self.focus.weights(&batch, &device, draw);
                 (batch, weights)
             }
         };

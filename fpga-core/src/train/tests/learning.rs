@@ -5,12 +5,18 @@ use burn::module::Module;
 use super::*;
 use crate::control::ModalLayers;
 use crate::error::Result;
+use crate::nn::ParameterSet;
 use crate::train::diffusion::{
     CloneFaceTuning, ConditionDrop, Focus, Localisation, LoraConfig, ModalSets, Trainable, Trainee,
+    lora_of,
 };
 use crate::train::{
     Alternating, Course, Draw, GradientSet, Learner, LearnerConfig, LearningRate, Objective,
     Shuffled, StepReport, Watch,
+};
+use crate::weights::{
+    Lora, Storage, TensorSource, identity_attention, merge_unet_loras, save_identity_attention,
+    save_unet_lora,
 };
 
 /// Mean loss over the same noise and timesteps, whenever it is asked for.
@@ -113,8 +119,7 @@ fn the_base_stays_bit_for_bit_what_it_was() {
     };
     let trainee = trainable.prepare(networks(), 1).unwrap();
     let base = |trainee: &Trainee| {
-        let set =
-            crate::nn::ParameterSet::of(&trainee.modal[0].unet, |path| !path.contains(".modal."));
+        let set = ParameterSet::of(&trainee.modal[0].unet, |path| !path.contains(".modal."));
         let values = set.iter().map(|(_, flat)| flat.values.clone().into_data());
         values.collect::<Vec<_>>()
     };
@@ -271,4 +276,84 @@ fn what_is_missing_is_named() {
         error.to_string().starts_with("faces: expected 2 rows"),
         "{error}"
     );
+}
+
+#[test]
+fn what_was_learned_is_written_for_others_and_merges_to_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let batch = batch(1, Modality::Skeleton);
+    let learned = |trainable: Trainable| {
+        let trainee = trainable.prepare(networks(), 1).unwrap();
+        let source = Shuffled::new(vec![batch.clone()], 0).unwrap();
+        let config = LearnerConfig::new(3, 1e-2);
+        let mut learner = Learner::new(objective(), trainee, source, config).unwrap();
+        learner.run(&mut ()).unwrap();
+        learner.into_model()
+    };
+    let predict = |unet: &UNet| {
+        let prepared = unet.prepare(&batch.conditioning);
+        let timesteps = Tensor::from_floats([501.0, 3.0], &Device::flex());
+        unet.forward(batch.latents.clone(), timesteps, &prepared, None)
+    };
+    let gap = |found: Tensor<4>, expected: &Tensor<4>| {
+        let difference = (found - expected.clone())
+            .square()
+            .sum()
+            .into_scalar::<f32>();
+        (difference / expected.clone().square().sum().into_scalar::<f32>()).sqrt()
+    };
+
+    let config = LoraConfig {
+        rank: 3,
+        alpha: 6.0,
+    };
+    let unet = learned(Trainable::Lora(config)).unet.valid();
+    let path = folder.path().join("lora.safetensors");
+    save_unet_lora(&lora_of(&unet), 2.0, &path, Storage::F32).unwrap();
+    let base = super::unet().valid();
+    let merged = merge_unet_loras(&base, &[(&Lora::open(&path).unwrap(), 1.0)]).unwrap();
+    let expected = predict(&unet);
+    assert!(gap(predict(&merged), &expected) < 1e-5);
+    assert!(gap(predict(&base), &expected) > 1e-3);
+
+    let identity = learned(Trainable::Identity).identity.unwrap().valid();
+    let path = folder.path().join("identity.safetensors");
+    save_identity_attention(&identity, base.config(), &path, Storage::F32).unwrap();
+    let section = TensorSource::open(&path).unwrap().scoped("ip_adapter");
+    let device = Device::flex();
+    let (again, _) =
+        identity_attention(&section, base.config(), Storage::AsStored, &device).unwrap();
+    let values = |identity: &IdentityAttention| {
+        let set = ParameterSet::of(identity, |_| true);
+        let values = set.iter().map(|(_, flat)| flat.values.clone().into_data());
+        values.collect::<Vec<_>>()
+    };
+    assert_eq!(values(&again), values(&identity));
+}
+
+#[test]
+fn recomputed_activations_give_the_same_gradients() {
+    let gradients = |device: &Device| {
+        let trainee = Trainable::Full
+            .prepare(Networks::new(unet_on(device)), 0)
+            .unwrap();
+        let batch = batch(1, Modality::Skeleton);
+        let loss = objective()
+            .loss(&trainee, &batch, &mut Draw::new(1, 0, 0))
+            .unwrap();
+        GradientSet::of(&trainee, &loss.value.backward())
+    };
+    let kept = gradients(&device());
+    let recomputed = gradients(&device().gradient_checkpointing());
+    assert_eq!(kept.iter().len(), recomputed.iter().len());
+    for (path, expected) in kept.iter() {
+        let found = recomputed.get(path).unwrap().clone();
+        let gap = (found - expected.clone())
+            .square()
+            .sum()
+            .sqrt()
+            .into_scalar::<f32>();
+        let size = expected.clone().square().sum().sqrt().into_scalar::<f32>();
+        assert!(gap <= 1e-4 * size + 1e-7, "{path}: {gap} of {size}");
+    }
 }

@@ -24,6 +24,10 @@ fn device() -> Device {
 }
 
 fn unet() -> UNet {
+    unet_on(&device())
+}
+
+fn unet_on(device: &Device) -> UNet {
     let transformer = TransformerConfig {
         heads: 2,
         depth: 1,
@@ -53,7 +57,7 @@ fn unet() -> UNet {
         up_stages: vec![stage(24, 2, None), stage(16, 2, Some(transformer))],
         out_channels: 4,
     };
-    randomize(config.init(&device()).unwrap(), 3)
+    randomize(config.init(device).unwrap(), 3)
 }
 
 fn adapter(unet: &UNet) -> IdentityAttention {

@@ -7,6 +7,7 @@
 
 mod merge;
 mod names;
+mod save;
 mod scaling;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use crate::error::{Error, Result};
 
 pub use merge::{merge_text_loras, merge_unet_loras};
 pub use names::LoraPart;
+pub use save::save_unet_lora;
 
 use names::{Role, Target, split};
 use scaling::Scaling;

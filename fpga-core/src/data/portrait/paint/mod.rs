@@ -4,6 +4,7 @@ mod beard;
 mod body;
 mod eyes;
 mod face;
+mod garment;
 mod glasses;
 mod hair;
 mod hat;
