@@ -3,12 +3,14 @@
 
 mod condition;
 mod config;
+mod drawing;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 pub use condition::ConditionEncoder;
 pub use config::{ChannelOrder, ControlNetConfig};
+pub use drawing::{draw_hands, draw_landmarks5, draw_landmarks68, draw_skeleton};
 
 use crate::error::{Error, Result};
 use crate::nn::{Conv2d, Window};
