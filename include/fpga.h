@@ -16,8 +16,9 @@
  * - No panic leaves the library: it becomes FPGA_STATUS_PANIC, and its context refuses further work.
  * - Nothing is printed, and there is no global state but the text of each thread's last failure.
  *
- * The main job: fpga_context_new, fpga_model_load, fpga_job_new_restore, fpga_job_run,
- * fpga_job_take_restoration, fpga_restoration_copy_picture.
+ * To restore faces: fpga_context_new, fpga_model_load, fpga_job_new_restore, fpga_job_run,
+ * fpga_job_take_restoration, fpga_restoration_copy_picture. To make pictures: the same with
+ * fpga_job_new_generate, fpga_job_take_generation, fpga_generation_copy_picture.
  */
 
 
@@ -139,6 +140,11 @@ enum fpga_status
      * The caller asked to stop: by a cancel token, or by the return value of a callback.
      */
     FPGA_STATUS_CANCELLED = 107,
+    /**
+     * The work needs more memory than the budget of its context leaves, by the library's estimate,
+     * which the message names. Nothing was allocated.
+     */
+    FPGA_STATUS_MEMORY_BUDGET = 108,
     /**
      * The library ran into its own bug. The context of the call is unusable from now on.
      */
@@ -312,6 +318,78 @@ typedef uint32_t fpga_phase;
 #endif // __cplusplus
 
 /**
+ * How noise becomes a picture, step by step.
+ */
+enum fpga_sampler
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The one that the checkpoint names.
+     */
+    FPGA_SAMPLER_MODEL = 1,
+    /**
+     * DDIM; deterministic unless `eta` says otherwise.
+     */
+    FPGA_SAMPLER_DDIM = 2,
+    /**
+     * Euler on the probability-flow equation.
+     */
+    FPGA_SAMPLER_EULER = 3,
+    /**
+     * Euler with fresh noise at every step.
+     */
+    FPGA_SAMPLER_EULER_ANCESTRAL = 4,
+    /**
+     * DPM-Solver++, second order.
+     */
+    FPGA_SAMPLER_DPM_PP2_M = 5,
+    /**
+     * The same with Karras spacing.
+     */
+    FPGA_SAMPLER_DPM_PP2_M_KARRAS = 6,
+    /**
+     * Latent consistency: 1 to 8 steps, for models distilled to it.
+     */
+    FPGA_SAMPLER_LCM = 7,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_sampler fpga_sampler;
+#else
+typedef uint32_t fpga_sampler;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How much a message matters.
+ *
+ * Levels are only ever appended: be ready for one that you do not know.
+ */
+enum fpga_log_level
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Something was not done as the request may have meant.
+     */
+    FPGA_LOG_LEVEL_WARNING = 1,
+    /**
+     * What the job decided.
+     */
+    FPGA_LOG_LEVEL_INFO = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_log_level fpga_log_level;
+#else
+typedef uint32_t fpga_log_level;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Where a job stands.
  */
 enum fpga_job_state
@@ -409,7 +487,22 @@ typedef struct fpga_cancel_token fpga_cancel_token;
 typedef struct fpga_context fpga_context;
 
 /**
- * One restoration, from its inputs to its result. A job runs once.
+ * A network that guides generation by a picture: a skeleton, landmarks, edges, ...
+ */
+typedef struct fpga_controlnet fpga_controlnet;
+
+/**
+ * The devices that this machine has and this build can use. It never changes.
+ */
+typedef struct fpga_device_list fpga_device_list;
+
+/**
+ * The pictures that were made, and the report of how. Nothing in it ever changes.
+ */
+typedef struct fpga_generation fpga_generation;
+
+/**
+ * One restoration or generation, from its inputs to its result. A job runs once.
  */
 typedef struct fpga_job fpga_job;
 
@@ -422,6 +515,11 @@ typedef struct fpga_model fpga_model;
  * The restored picture, and the report of what was done. Nothing in it ever changes.
  */
 typedef struct fpga_restoration fpga_restoration;
+
+/**
+ * A checkpoint in the layout of `.safetensors` that is no file of its own. Nothing in it ever changes.
+ */
+typedef struct fpga_source fpga_source;
 
 /**
  * How a context is made. Start from `FPGA_CONTEXT_PARAMS_INIT`.
@@ -443,7 +541,51 @@ typedef struct fpga_context_params {
      * Must be 0.
      */
     uint32_t reserved;
+    /**
+     * Bytes that models and running jobs may take together, by the library's estimates; 0 for no limit.
+     * What would take more is refused before anything is allocated, with
+     * `FPGA_STATUS_MEMORY_BUDGET`.
+     */
+    uint64_t memory_budget;
 } fpga_context_params;
+
+/**
+ * Reads `length` bytes from `offset` on into `buffer`. Return 0 if all are there, anything else if not.
+ *
+ * Ownership: `buffer` is borrowed until the callback returns.
+ * Threads: a thread of a context, or the caller's; never two at once for one source. The callback must
+ * not throw, `longjmp` or end the thread, and must not use the source.
+ */
+typedef int32_t (*fpga_read_callback)(void *userdata,
+                                      uint64_t offset,
+                                      uint8_t *buffer,
+                                      size_t length);
+
+/**
+ * Bytes that the caller reads for the library. Start from `FPGA_IO_INIT`.
+ */
+typedef struct fpga_io {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * What messages call it; NULL for `"source"`. Borrowed for the call.
+     */
+    const char *name;
+    /**
+     * Reads a part.
+     */
+    fpga_read_callback read;
+    /**
+     * First argument of `read`. Must live as long as the source, and allow being used on another thread.
+     */
+    void *userdata;
+    /**
+     * Bytes of the whole checkpoint.
+     */
+    uint64_t size;
+} fpga_io;
 
 /**
  * How a model is loaded. Start from `FPGA_MODEL_PARAMS_INIT`. Strings are borrowed for the call.
@@ -646,6 +788,146 @@ typedef struct fpga_restore_params {
 } fpga_restore_params;
 
 /**
+ * What one ControlNet says to a job. Start from `FPGA_CONTROL_INIT`. Pointers are borrowed for the
+ * call.
+ *
+ * In an array every element has the same `struct_size`, and elements are that many bytes apart.
+ */
+typedef struct fpga_control {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * The network. The job keeps its own reference.
+     */
+    const struct fpga_controlnet *controlnet;
+    /**
+     * What it looks at: RGB, as large as the picture that is made.
+     */
+    const struct fpga_image_view *condition;
+    /**
+     * 1 as trained, 0 silent.
+     */
+    double scale;
+    /**
+     * Share of the steps at which it starts to speak: 0 to 1.
+     */
+    double window_start;
+    /**
+     * Share of the steps at which it ends: 0 to 1.
+     */
+    double window_end;
+} fpga_control;
+
+/**
+ * How pictures are made. Start from `FPGA_GENERATE_PARAMS_INIT`. Pointers are borrowed for the call.
+ *
+ * Without `picture` they start from noise; with it, it is changed; with `mask` too, only there.
+ */
+typedef struct fpga_generate_params {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * What the picture shows; NULL for the empty prompt.
+     */
+    const char *prompt;
+    /**
+     * What it does not show; NULL for the empty prompt.
+     */
+    const char *negative_prompt;
+    /**
+     * The picture to change, RGB of any size; NULL to start from noise.
+     */
+    const struct fpga_image_view *picture;
+    /**
+     * Where it may change: `FPGA_PIXEL_FORMAT_GRAY8`, as large as `picture`; 0 keeps its bytes. NULL for
+     * everywhere.
+     */
+    const struct fpga_image_view *mask;
+    /**
+     * ControlNets, whose effects add up.
+     */
+    const struct fpga_control *controls;
+    /**
+     * How many.
+     */
+    size_t num_controls;
+    /**
+     * Seed of the noise. Read only if `has_seed` is 1.
+     */
+    uint64_t seed;
+    /**
+     * How much of `picture` may change: 0 hardly, 1 wholly. Read only with `picture`.
+     */
+    double strength;
+    /**
+     * How strongly the prompt pulls; 7.5 is usual, 1 or less leaves the negative prompt out.
+     */
+    double guidance;
+    /**
+     * How far the spread of guided predictions is pulled back to that of unguided ones: 0 to 1.
+     */
+    double guidance_rescale;
+    /**
+     * Share of fresh noise at each step, 0 to 1, of samplers that have a choice. Read only if `has_eta`
+     * is 1.
+     */
+    double eta;
+    /**
+     * Pixels of a row; a multiple of 8. Read only without `picture`.
+     */
+    uint32_t width;
+    /**
+     * Rows; a multiple of 8. Read only without `picture`.
+     */
+    uint32_t height;
+    /**
+     * Pictures at once: 1 to 64.
+     */
+    uint32_t count;
+    /**
+     * Steps of the whole schedule: 1 to 1000.
+     */
+    uint32_t steps;
+    /**
+     * 1 if `seed` is set, 0 for a fresh one, which the result names.
+     */
+    uint32_t has_seed;
+    /**
+     * 1 if `eta` is set, 0 for the sampler's own.
+     */
+    uint32_t has_eta;
+    /**
+     * One of `fpga_sampler`.
+     */
+    uint32_t sampler;
+    /**
+     * One of `fpga_long_prompt`.
+     */
+    uint32_t long_prompt;
+    /**
+     * One of `fpga_noise`.
+     */
+    uint32_t noise;
+    /**
+     * Longest side in pixels of the tiles in which the result is decoded, for pictures whose whole would
+     * take too much memory; 0 for no tiles.
+     */
+    uint32_t tile;
+    /**
+     * Shortest overlap of two tiles in pixels.
+     */
+    uint32_t tile_overlap;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} fpga_generate_params;
+
+/**
  * One message of a running job. Later versions may append fields: `struct_size` says how many
  * bytes there are.
  */
@@ -690,6 +972,25 @@ typedef struct fpga_progress {
  * the job's state, even free the job; but not run the same job again.
  */
 typedef int32_t (*fpga_progress_callback)(void *userdata, const struct fpga_progress *progress);
+
+/**
+ * Receives the picture so far, an eighth of the final size, after every denoising step. Return 0 to go
+ * on, anything else to cancel this job.
+ *
+ * Ownership: `progress` and `picture` with its pixels are borrowed until the callback returns.
+ * Threads: as `fpga_progress_callback`, right after it; the same rules hold.
+ */
+typedef int32_t (*fpga_preview_callback)(void *userdata,
+                                         const struct fpga_progress *progress,
+                                         const struct fpga_image_view *picture);
+
+/**
+ * Receives what one job has to say, for people. `level` is one of `fpga_log_level`.
+ *
+ * Ownership: `message` is borrowed until the callback returns.
+ * Threads: as `fpga_progress_callback`; the same rules hold.
+ */
+typedef void (*fpga_log_callback)(void *userdata, uint32_t level, const char *message);
 
 /**
  * What became of one face. Numbers that were not measured are NaN.
@@ -745,6 +1046,32 @@ typedef struct fpga_face_report {
     uint32_t steps;
 } fpga_face_report;
 
+/**
+ * How pictures were made.
+ */
+typedef struct fpga_generation_report {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * The seed that was used: the one of the request, or the fresh one.
+     */
+    uint64_t seed;
+    /**
+     * Seconds from request to pictures.
+     */
+    double seconds;
+    /**
+     * Steps of the schedule.
+     */
+    uint32_t steps;
+    /**
+     * Pictures.
+     */
+    uint32_t num_pictures;
+} fpga_generation_report;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -794,6 +1121,71 @@ FPGA_API const char *fpga_status_name(uint32_t status);
 FPGA_API fpga_status fpga_last_error_message(char *buffer, size_t capacity, size_t *needed);
 
 /**
+ * Looks for devices, the CPU first. Cards are opened to find out whether they work, which may take
+ * seconds.
+ *
+ * Ownership: `*list` is the caller's; free it with `fpga_device_list_free`.
+ * Threads: any.
+ * NULL: `list` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API FPGA_MUST_USE fpga_status fpga_device_list_new(struct fpga_device_list **list);
+
+/**
+ * Writes the number of devices.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API fpga_status fpga_device_list_count(const struct fpga_device_list *list, size_t *count);
+
+/**
+ * Copies how device `index` is asked for: what `fpga_context_params.device` takes, such as `"cuda:0"`.
+ *
+ * With `buffer` NULL and `capacity` 0 it only writes the size to `needed`, the final NUL included.
+ *
+ * Ownership: the text is copied into `buffer`, which stays the caller's.
+ * Threads: any.
+ * NULL: `list` must not be NULL; either `buffer` or `needed` may be, not both.
+ * Errors: `FPGA_STATUS_BUFFER_TOO_SMALL` (then only `needed` is written),
+ * `FPGA_STATUS_INVALID_ARGUMENT` (no such device), `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_device_list_id(const struct fpga_device_list *list,
+                                size_t index,
+                                char *buffer,
+                                size_t capacity,
+                                size_t *needed);
+
+/**
+ * Copies what device `index` is, for people.
+ *
+ * With `buffer` NULL and `capacity` 0 it only writes the size to `needed`, the final NUL included.
+ *
+ * Ownership: the text is copied into `buffer`, which stays the caller's.
+ * Threads: any.
+ * NULL: `list` must not be NULL; either `buffer` or `needed` may be, not both.
+ * Errors: `FPGA_STATUS_BUFFER_TOO_SMALL` (then only `needed` is written),
+ * `FPGA_STATUS_INVALID_ARGUMENT` (no such device), `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_device_list_name(const struct fpga_device_list *list,
+                                  size_t index,
+                                  char *buffer,
+                                  size_t capacity,
+                                  size_t *needed);
+
+/**
+ * Frees a list.
+ *
+ * Threads: any, but not while another thread still calls with this pointer.
+ * NULL: does nothing.
+ */
+FPGA_API void fpga_device_list_free(struct fpga_device_list *list);
+
+/**
  * Sets every field to its default, as `FPGA_CONTEXT_PARAMS_INIT` does.
  *
  * `size` is `sizeof *params`; it becomes `struct_size`.
@@ -822,6 +1214,19 @@ fpga_status fpga_context_new(const struct fpga_context_params *params,
                              struct fpga_context **context);
 
 /**
+ * Writes how many bytes are promised to the models and running jobs of a context, by the library's
+ * estimates; counted with and without a budget.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_context_memory_in_use(const struct fpga_context *context,
+                                       uint64_t *bytes);
+
+/**
  * Gives up the caller's reference to a context.
  *
  * The device goes when the last model is gone too.
@@ -830,6 +1235,61 @@ fpga_status fpga_context_new(const struct fpga_context_params *params,
  * NULL: does nothing.
  */
 FPGA_API void fpga_context_free(struct fpga_context *context);
+
+/**
+ * Sets every field to its default, as `FPGA_IO_INIT` does.
+ *
+ * `size` is `sizeof *io`; it becomes `struct_size`.
+ *
+ * Ownership: `io` stays the caller's.
+ * Threads: any.
+ * NULL: `io` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_io_init(struct fpga_io *io, size_t size);
+
+/**
+ * Opens a `.safetensors` checkpoint that lies in memory. It is not copied.
+ *
+ * Ownership: `bytes` stays the caller's, and must neither change nor go before the source is freed and
+ * every load from it has returned; loaded models do not need it any more. `*source` is the caller's;
+ * free it with `fpga_source_free`.
+ * Threads: any.
+ * NULL: no pointer may be NULL, but `name`, which messages use.
+ * Errors: `FPGA_STATUS_FORMAT` if the bytes are no sound safetensors file;
+ * `FPGA_STATUS_INVALID_UTF8`, `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_source_new_memory(const uint8_t *bytes,
+                                   size_t size,
+                                   const char *name,
+                                   struct fpga_source **source);
+
+/**
+ * Opens a `.safetensors` checkpoint that the caller reads. Its header is read now, its values by each
+ * load.
+ *
+ * Ownership: `io` is borrowed for the call; its `userdata` must live until the source is freed and every
+ * load from it has returned. `*source` is the caller's; free it with `fpga_source_free`.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: `FPGA_STATUS_IO` if the callback fails, `FPGA_STATUS_FORMAT` if the bytes are no sound
+ * safetensors file; `FPGA_STATUS_INVALID_STRUCT_SIZE`, `FPGA_STATUS_INVALID_UTF8`,
+ * `FPGA_STATUS_UNSUPPORTED`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_source_new_io(const struct fpga_io *io,
+                               struct fpga_source **source);
+
+/**
+ * Gives up the caller's reference to a source.
+ *
+ * Threads: any, but not while another thread still calls with this pointer.
+ * NULL: does nothing.
+ */
+FPGA_API void fpga_source_free(struct fpga_source *source);
 
 /**
  * Sets every field to its default, as `FPGA_MODEL_PARAMS_INIT` does.
@@ -852,6 +1312,7 @@ FPGA_API fpga_status fpga_model_params_init(struct fpga_model_params *params, si
  * NULL: `params` may be NULL for the defaults; nothing else may.
  * Errors: `FPGA_STATUS_IO`, `FPGA_STATUS_FORMAT`, `FPGA_STATUS_WEIGHTS`, `FPGA_STATUS_UNSUPPORTED`,
  * `FPGA_STATUS_DEVICE`, `FPGA_STATUS_INVALID_ARGUMENT`, each naming part and file;
+ * `FPGA_STATUS_MEMORY_BUDGET` before any weight is read;
  * `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`; those of `fpga_context_new`.
  */
 FPGA_API
@@ -860,6 +1321,48 @@ fpga_status fpga_model_load(const struct fpga_context *context,
                             const char *path,
                             const struct fpga_model_params *params,
                             struct fpga_model **model);
+
+/**
+ * Loads a single-file checkpoint from the caller's memory or through the caller's reading.
+ *
+ * Such a checkpoint has no tokenizer: name a folder that has one in `params`, or prompts are refused.
+ *
+ * Ownership: inputs are borrowed for the call. `*model` is the caller's; free it with
+ * `fpga_model_free`. It does not need the source any more.
+ * Threads: any. Loads from one source may run side by side; their reads take turns.
+ * NULL: `params` may be NULL for the defaults; nothing else may.
+ * Errors: those of `fpga_model_load`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_model_load_source(const struct fpga_context *context,
+                                   const struct fpga_source *source,
+                                   const struct fpga_model_params *params,
+                                   struct fpga_model **model);
+
+/**
+ * Writes how many bytes the weights of a checkpoint will take, without reading them.
+ *
+ * Ownership: all pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: `params` may be NULL for the defaults; nothing else may.
+ * Errors: `FPGA_STATUS_IO`, `FPGA_STATUS_FORMAT`, `FPGA_STATUS_UNSUPPORTED`; those that
+ * `fpga_model_load` has for its arguments.
+ */
+FPGA_API
+fpga_status fpga_model_estimate_memory(const char *path,
+                                       const struct fpga_model_params *params,
+                                       uint64_t *bytes);
+
+/**
+ * Writes how many bytes the weights of a model take, by the library's estimate.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API fpga_status fpga_model_memory(const struct fpga_model *model, uint64_t *bytes);
 
 /**
  * Copies what became of every tensor, as JSON: by part (`unet`, `vae`, `text_encoder`, ...) the lists
@@ -886,6 +1389,68 @@ fpga_status fpga_model_load_report_json(const struct fpga_model *model,
  * NULL: does nothing.
  */
 FPGA_API void fpga_model_free(struct fpga_model *model);
+
+/**
+ * Loads a ControlNet: a folder in the layout of diffusers, or one file in the original layout.
+ *
+ * `storage` is one of `fpga_storage`.
+ *
+ * Ownership: inputs are borrowed for the call. `*controlnet` is the caller's; free it with
+ * `fpga_controlnet_free`. Jobs keep their ControlNets alive, so it may be freed before them.
+ * Threads: any. A ControlNet may be used by many threads at once.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_model_load`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_controlnet_load(const struct fpga_context *context,
+                                 const char *path,
+                                 uint32_t storage,
+                                 struct fpga_controlnet **controlnet);
+
+/**
+ * Loads a ControlNet in the original layout from the caller's memory or through the caller's reading.
+ *
+ * `storage` is one of `fpga_storage`.
+ *
+ * Ownership: inputs are borrowed for the call. `*controlnet` is the caller's; free it with
+ * `fpga_controlnet_free`. It does not need the source any more.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_model_load`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_controlnet_load_source(const struct fpga_context *context,
+                                        const struct fpga_source *source,
+                                        uint32_t storage,
+                                        struct fpga_controlnet **controlnet);
+
+/**
+ * Copies what became of every tensor, as JSON: the lists `applied`, `missing`, `unused` and
+ * `mismatched`.
+ *
+ * With `buffer` NULL and `capacity` 0 it only writes the size to `needed`, the final NUL included.
+ *
+ * Ownership: the text is copied into `buffer`, which stays the caller's.
+ * Threads: any.
+ * NULL: `controlnet` must not be NULL; either `buffer` or `needed` may be, not both.
+ * Errors: `FPGA_STATUS_BUFFER_TOO_SMALL` (then only `needed` is written),
+ * `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_controlnet_load_report_json(const struct fpga_controlnet *controlnet,
+                                             char *buffer,
+                                             size_t capacity,
+                                             size_t *needed);
+
+/**
+ * Gives up the caller's reference to a ControlNet. Its memory goes when its last job is gone too.
+ *
+ * Threads: any, but not while another thread still calls with this pointer.
+ * NULL: does nothing.
+ */
+FPGA_API void fpga_controlnet_free(struct fpga_controlnet *controlnet);
 
 /**
  * Sets every field to its default, as `FPGA_IMAGE_VIEW_INIT` does: no pixels, RGB.
@@ -922,6 +1487,30 @@ FPGA_API fpga_status fpga_face_init(struct fpga_face *face, size_t size);
  * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
  */
 FPGA_API fpga_status fpga_restore_params_init(struct fpga_restore_params *params, size_t size);
+
+/**
+ * Sets every field to its default, as `FPGA_CONTROL_INIT` does.
+ *
+ * `size` is `sizeof *control`; it becomes `struct_size`.
+ *
+ * Ownership: `control` stays the caller's.
+ * Threads: any.
+ * NULL: `control` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_control_init(struct fpga_control *control, size_t size);
+
+/**
+ * Sets every field to its default, as `FPGA_GENERATE_PARAMS_INIT` does.
+ *
+ * `size` is `sizeof *params`; it becomes `struct_size`.
+ *
+ * Ownership: `params` stays the caller's.
+ * Threads: any.
+ * NULL: `params` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_generate_params_init(struct fpga_generate_params *params, size_t size);
 
 /**
  * Makes a token that nobody has cancelled yet.
@@ -1000,6 +1589,21 @@ fpga_status fpga_job_new_restore(const struct fpga_model *model,
                                  struct fpga_job **job);
 
 /**
+ * Makes a job that makes pictures: from noise, from a picture, or inside a mask. Nothing is computed yet.
+ *
+ * Ownership: every input is borrowed for the call and copied; the job keeps model and ControlNets alive.
+ * `*job` is the caller's; free it with `fpga_job_free`.
+ * Threads: any.
+ * NULL: `params` may be NULL for the defaults; nothing else may.
+ * Errors: those of `fpga_job_new_restore`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_job_new_generate(const struct fpga_model *model,
+                                  const struct fpga_generate_params *params,
+                                  struct fpga_job **job);
+
+/**
  * Says who hears about the job's progress; NULL for nobody. Call it before the job runs.
  *
  * Ownership: `userdata` stays the caller's, must live until `fpga_job_run` returns, and must allow
@@ -1014,6 +1618,34 @@ fpga_status fpga_job_set_progress_callback(struct fpga_job *job,
                                            void *userdata);
 
 /**
+ * Says who sees the picture so far; NULL for nobody. Call it before the job runs.
+ *
+ * Ownership: `userdata` stays the caller's, must live until `fpga_job_run` returns, and must allow
+ * being used on another thread.
+ * Threads: any.
+ * NULL: `job` must not be NULL; `callback` and `userdata` may be.
+ * Errors: `FPGA_STATUS_INVALID_STATE`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_job_set_preview_callback(struct fpga_job *job,
+                                          fpga_preview_callback callback,
+                                          void *userdata);
+
+/**
+ * Says who hears what the job has to say; NULL for nobody. Call it before the job runs.
+ *
+ * Ownership: `userdata` stays the caller's, must live until `fpga_job_run` returns, and must allow
+ * being used on another thread.
+ * Threads: any.
+ * NULL: `job` must not be NULL; `callback` and `userdata` may be.
+ * Errors: `FPGA_STATUS_INVALID_STATE`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_job_set_log_callback(struct fpga_job *job,
+                                      fpga_log_callback callback,
+                                      void *userdata);
+
+/**
  * Says what can stop the job; NULL for nothing but its callback. Call it before the job runs.
  *
  * Ownership: the job keeps its own reference to the token.
@@ -1026,13 +1658,28 @@ fpga_status fpga_job_set_cancel_token(struct fpga_job *job,
                                       const struct fpga_cancel_token *token);
 
 /**
+ * Writes how many bytes the job is expected to take beyond its model while it runs. What fits into the
+ * budget of the context is decided by this number.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_SHAPE` if the request does not fit the model;
+ * `FPGA_STATUS_INVALID_STATE` if the job runs or has run; `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_job_estimate_memory(const struct fpga_job *job,
+                                     uint64_t *bytes);
+
+/**
  * Runs the job, and returns when it has ended.
  *
  * Ownership: `job` is borrowed for the call; it may be freed meanwhile.
  * Threads: any. Jobs may run side by side, also on one model; each has its own threads. One job runs
  * once.
  * NULL: `job` must not be NULL.
- * Errors: `FPGA_STATUS_CANCELLED`; `FPGA_STATUS_SHAPE`, `FPGA_STATUS_INVALID_ARGUMENT` if something does
+ * Errors: `FPGA_STATUS_CANCELLED`; `FPGA_STATUS_MEMORY_BUDGET` if it does not fit now, and then it may be
+ * run again; `FPGA_STATUS_SHAPE`, `FPGA_STATUS_INVALID_ARGUMENT` if something does
  * not fit the picture or the model; `FPGA_STATUS_DEVICE`, `FPGA_STATUS_NOT_FINITE`,
  * `FPGA_STATUS_UNSUPPORTED`; `FPGA_STATUS_INVALID_STATE` if it runs or has run;
  * `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`, `FPGA_STATUS_NULL_POINTER`.
@@ -1052,6 +1699,35 @@ fpga_status fpga_job_run(struct fpga_job *job);
 FPGA_API fpga_status fpga_job_get_state(const struct fpga_job *job, uint32_t *state);
 
 /**
+ * Writes the last message of the job's progress, also after it was cancelled; `phase` is 0 if there was
+ * none yet.
+ *
+ * `size` is `sizeof *progress`; it becomes `struct_size`.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any, also while the job runs.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_STRUCT_SIZE`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_job_get_progress(const struct fpga_job *job,
+                                  struct fpga_progress *progress,
+                                  size_t size);
+
+/**
+ * Writes how many faces (of a restoration) or pictures (of a generation) were finished, also when the
+ * job was cancelled or failed after them.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any, also while the job runs.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_job_num_finished(const struct fpga_job *job,
+                                  size_t *num_finished);
+
+/**
  * Copies the message of a job that failed or was cancelled; empty in every other state.
  *
  * With `buffer` NULL and `capacity` 0 it only writes the size to `needed`, the final NUL included.
@@ -1069,18 +1745,34 @@ fpga_status fpga_job_error_message(const struct fpga_job *job,
                                    size_t *needed);
 
 /**
- * Hands over the result of a job that is done. It can be taken once.
+ * Hands over the result of a restoration that is done. It can be taken once.
  *
  * Ownership: `*restoration` is the caller's; free it with `fpga_restoration_free`. It does not need
  * the job, the model or the context any more.
  * Threads: any.
  * NULL: neither pointer may be NULL.
- * Errors: `FPGA_STATUS_INVALID_STATE` if there is no result, or no more; `FPGA_STATUS_NULL_POINTER`.
+ * Errors: `FPGA_STATUS_INVALID_STATE` if there is no result, or no more, or one of another kind;
+ * `FPGA_STATUS_NULL_POINTER`.
  */
 FPGA_API
 FPGA_MUST_USE
 fpga_status fpga_job_take_restoration(struct fpga_job *job,
                                       struct fpga_restoration **restoration);
+
+/**
+ * Hands over the result of a generation that is done. It can be taken once.
+ *
+ * Ownership: `*generation` is the caller's; free it with `fpga_generation_free`. It does not need the
+ * job, the model or the context any more.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_STATE` if there is no result, or no more, or one of another kind;
+ * `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_job_take_generation(struct fpga_job *job,
+                                     struct fpga_generation **generation);
 
 /**
  * Gives up the caller's reference to a job, with its result if that was not taken.
@@ -1222,6 +1914,92 @@ fpga_status fpga_restoration_report_json(const struct fpga_restoration *restorat
  */
 FPGA_API void fpga_restoration_free(struct fpga_restoration *restoration);
 
+/**
+ * Writes the number of pictures, which is that of the request.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_generation_num_pictures(const struct fpga_generation *generation,
+                                         size_t *num_pictures);
+
+/**
+ * Writes the width and height of picture `index`.
+ *
+ * Ownership: all pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT` (no such picture), `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_generation_size(const struct fpga_generation *generation,
+                                 size_t index,
+                                 uint32_t *width,
+                                 uint32_t *height);
+
+/**
+ * Copies picture `index` as rows of red, green and blue bytes, top row first.
+ *
+ * `stride` is the number of bytes from the start of a row to the start of the next, `capacity` that
+ * of the whole buffer: at least `stride * (height - 1) + 3 * width`. Bytes between rows stay as they
+ * are.
+ *
+ * Ownership: `pixels` stays the caller's.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: `FPGA_STATUS_BUFFER_TOO_SMALL`, `FPGA_STATUS_INVALID_ARGUMENT` (no such picture, or a stride
+ * below a row), `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_generation_copy_picture(const struct fpga_generation *generation,
+                                         size_t index,
+                                         uint8_t *pixels,
+                                         size_t stride,
+                                         size_t capacity);
+
+/**
+ * Writes how the pictures were made.
+ *
+ * `size` is `sizeof *report`; it becomes `struct_size`.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_STRUCT_SIZE`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_generation_get_report(const struct fpga_generation *generation,
+                                       struct fpga_generation_report *report,
+                                       size_t size);
+
+/**
+ * Copies the whole report as JSON. Fields are only ever added.
+ *
+ * With `buffer` NULL and `capacity` 0 it only writes the size to `needed`, the final NUL included.
+ *
+ * Ownership: the text is copied into `buffer`, which stays the caller's.
+ * Threads: any.
+ * NULL: `generation` must not be NULL; either `buffer` or `needed` may be, not both.
+ * Errors: `FPGA_STATUS_BUFFER_TOO_SMALL` (then only `needed` is written),
+ * `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_generation_report_json(const struct fpga_generation *generation,
+                                        char *buffer,
+                                        size_t capacity,
+                                        size_t *needed);
+
+/**
+ * Frees a result.
+ *
+ * Threads: any, but not while another thread still calls with this pointer.
+ * NULL: does nothing.
+ */
+FPGA_API void fpga_generation_free(struct fpga_generation *generation);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus
@@ -1230,7 +2008,9 @@ FPGA_API void fpga_restoration_free(struct fpga_restoration *restoration);
 
 /* Initial values of structs: every field at its default. */
 #define FPGA_CONTEXT_PARAMS_INIT \
-    {sizeof(fpga_context_params), NULL, 0, 0}
+    {sizeof(fpga_context_params), NULL, 0, 0, 0}
+#define FPGA_IO_INIT \
+    {sizeof(fpga_io), NULL, NULL, NULL, 0}
 #define FPGA_MODEL_PARAMS_INIT \
     {sizeof(fpga_model_params), NULL, NULL, NULL, FPGA_STORAGE_AS_STORED, 0}
 #define FPGA_IMAGE_VIEW_INIT \
@@ -1240,6 +2020,11 @@ FPGA_API void fpga_restoration_free(struct fpga_restoration *restoration);
 #define FPGA_RESTORE_PARAMS_INIT \
     {sizeof(fpga_restore_params), NULL, NULL, NULL, 0, 0.6, 4.0, 0.0, 0.0, 2.0, 15.0, 0.0625, 10.0, \
      0.5, 0, 30, 1, 512, 1, FPGA_LONG_PROMPT_SPLIT, FPGA_NOISE_TORCH_CPU, 0}
+#define FPGA_CONTROL_INIT \
+    {sizeof(fpga_control), NULL, NULL, 1.0, 0.0, 1.0}
+#define FPGA_GENERATE_PARAMS_INIT \
+    {sizeof(fpga_generate_params), NULL, NULL, NULL, NULL, NULL, 0, 0, 0.75, 7.5, 0.0, 0.0, 512, 512, 1, \
+     30, 0, 0, FPGA_SAMPLER_MODEL, FPGA_LONG_PROMPT_SPLIT, FPGA_NOISE_TORCH_CPU, 0, 128, 0}
 
 /* 1 if the library that runs has the interface that this header describes, else 0. */
 #define FPGA_CHECK_ABI() (fpga_abi_version() == FPGA_ABI_VERSION)

@@ -62,6 +62,9 @@ fn the_header_alone_is_clean_c_and_cpp() {
         fpga_image_view view = FPGA_IMAGE_VIEW_INIT;\n\
         fpga_face face = FPGA_FACE_INIT;\n\
         fpga_restore_params restore = FPGA_RESTORE_PARAMS_INIT;\n\
+        fpga_generate_params generate = FPGA_GENERATE_PARAMS_INIT;\n\
+        fpga_control control = FPGA_CONTROL_INIT;\n\
+        fpga_io io = FPGA_IO_INIT;\n\
         int checked(void);\n\
         int checked(void) { return FPGA_CHECK_ABI() ? 0 : 1; }\n";
     let cases = [

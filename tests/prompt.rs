@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use fpga_core::identity::facial_prompt::{
+    FACIAL_MARK, FacialPart, FacialPrompt, PICTURE_MARK, Pairing, PromptLayout,
+};
 use fpga_core::pipeline::DeviceChoice;
 use fpga_core::text::{
     ClipTokenizer, HiddenLayer, LongPrompt, PromptEmbedding, WeightedSpan, parse_emphasis,
@@ -192,5 +195,61 @@ fn broken_tokenizer_folders_are_refused() {
         }
         let error = ClipTokenizer::from_folder(folder.path()).unwrap_err();
         assert!(error.to_string().contains(why), "{error}");
+    }
+}
+
+#[derive(Deserialize)]
+struct FacialPrompts {
+    prompts: Vec<FacialCase>,
+}
+
+#[derive(Deserialize)]
+struct FacialCase {
+    prompt: String,
+    caption: String,
+    plain: String,
+    ids: Vec<i64>,
+    marked: Vec<usize>,
+    sdxl_ids: Vec<i64>,
+    sdxl_second_ids: Vec<i64>,
+    sdxl_marked: Vec<usize>,
+}
+
+#[test]
+fn facial_prompts_are_marked_as_consistentid_marks_them() {
+    let text = std::fs::read_to_string(fixture("facial_prompt/golden.json")).unwrap();
+    let cases: FacialPrompts = serde_json::from_str(&text).unwrap();
+    let mut first = tokenizer("sd1");
+    let marks = first.add_tokens(&[PICTURE_MARK, FACIAL_MARK]).unwrap();
+    let mut second = tokenizer("sdxl_second");
+    second.add_tokens(&[PICTURE_MARK]).unwrap();
+    let parts = [
+        FacialPart::Face,
+        FacialPart::LeftEye,
+        FacialPart::LeftEar,
+        FacialPart::Nose,
+        FacialPart::UpperLip,
+    ];
+    for case in cases.prompts {
+        let about = format!("{:?} with {:?}", case.prompt, case.caption);
+        let prompt = |layout| {
+            let fits = |text: &str| Ok(first.count(text)? <= first.window());
+            let ways = (layout, Pairing::Upstream);
+            FacialPrompt::new(&case.prompt, &case.caption, &parts, ways, fits).unwrap()
+        };
+        let window = |tokenizer: &ClipTokenizer, prompt: &FacialPrompt, mark| {
+            let window = tokenizer.marked_window(&prompt.marked, mark).unwrap();
+            (window.windows.as_slice()[0].ids.clone(), window.marked)
+        };
+        let joined = prompt(PromptLayout::Joined);
+        assert_eq!(joined.plain, case.plain, "{about}");
+        let found = window(&first, &joined, Some(marks[1]));
+        assert_eq!(found, (case.ids, case.marked), "{about}");
+
+        let separated = prompt(PromptLayout::Separated);
+        let found = window(&first, &separated, Some(marks[1]));
+        assert_eq!(found, (case.sdxl_ids, case.sdxl_marked), "{about}");
+        let (ids, _) = window(&second, &separated, None);
+        assert_eq!(ids, case.sdxl_second_ids, "{about}");
     }
 }

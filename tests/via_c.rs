@@ -16,31 +16,23 @@ use fpga_core::face::{CropSettings, FaceBox};
 use fpga_core::pipeline::{
     DeviceChoice, Face, FaceRestorer, Gate, LoadOptions, Monitor, RestoreRequest, StableDiffusion,
 };
+use fpga_tests::models;
 use tempfile::TempDir;
 
-/// A whole model: what the fixture of text-to-image lacks comes from those of prompts.
+/// A whole model in a folder of its own.
 fn model() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let fixtures = c::workspace().join("tests/fixtures");
-    for (from, to) in [
-        ("txt2img/ddim/unet", "unet"),
-        ("txt2img/ddim/vae", "vae"),
-        ("txt2img/ddim/scheduler", "scheduler"),
-        ("clip_prompt/text_encoder", "text_encoder"),
-        ("clip_tokenizer/sd1", "tokenizer"),
-    ] {
-        let target = folder.path().join(to);
-        fs::create_dir(&target).unwrap();
-        for file in fs::read_dir(fixtures.join(from)).unwrap() {
-            let file = file.unwrap();
-            fs::copy(file.path(), target.join(file.file_name())).unwrap();
-        }
-    }
-    fs::copy(
-        fixtures.join("txt2img/ddim/model_index.json"),
-        folder.path().join("model_index.json"),
-    )
-    .unwrap();
+    models::write_folder(folder.path());
+    folder
+}
+
+/// A model as `model`, a ControlNet for it as `controlnet`, a single file as `single.safetensors`.
+fn everything() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    models::write_folder(&folder.path().join("model"));
+    models::write_controlnet(&folder.path().join("controlnet"), 5);
+    let single = folder.path().join("single.safetensors");
+    fs::write(single, models::single_file()).unwrap();
     folder
 }
 
@@ -79,18 +71,33 @@ enum Linking {
     Static,
 }
 
-/// Compiles `c/NAME.c`.
+/// Compiles `c/NAME.c` or `c/NAME.cpp`.
 fn compile(name: &str, linking: Linking, flags: &[&str], folder: &Path) -> PathBuf {
+    let include = c::workspace().join("include");
+    compile_against(&include, name, linking, flags, folder)
+}
+
+/// As [`compile`], with the header of the folder `include`.
+fn compile_against(
+    include: &Path,
+    name: &str,
+    linking: Linking,
+    flags: &[&str],
+    folder: &Path,
+) -> PathBuf {
     let sources = c::workspace().join("tests/c");
+    let cpp = sources.join(format!("{name}.cpp")).is_file();
+    let (ending, standard) = if cpp { ("cpp", "c++17") } else { ("c", "c99") };
     let program = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    let mut command = c::compiler(false);
+    let mut command = c::compiler(cpp);
     command
-        .args(["-std=c99", "-D_POSIX_C_SOURCE=200809L", "-pthread"])
+        .arg(format!("-std={standard}"))
+        .args(["-D_POSIX_C_SOURCE=200809L", "-pthread"])
         .args(["-Wall", "-Wextra", "-Werror", "-pedantic"])
         .args(flags)
         .arg("-I")
-        .arg(c::workspace().join("include"))
-        .arg(sources.join(format!("{name}.c")))
+        .arg(include)
+        .arg(sources.join(format!("{name}.{ending}")))
         .arg("-o")
         .arg(&program);
     match linking {
@@ -148,6 +155,63 @@ fn what_callers_get_wrong_is_refused() {
     runs_silently("abuse", Linking::Shared, &[]);
 }
 
+/// Runs a program that needs [`everything`], checks everything itself and says nothing.
+fn runs_silently_with_everything(name: &str, linking: Linking, flags: &[&str]) {
+    let (folder, files) = (tempfile::tempdir().unwrap(), everything());
+    let program = compile(name, linking, flags, folder.path());
+    let paths = ["model", "controlnet", "single.safetensors"].map(|name| files.path().join(name));
+    let output = run(&program, &paths.each_ref().map(|path| path.as_os_str()));
+    assert!(
+        output.stdout.is_empty() && output.stderr.is_empty(),
+        "the library printed: {output:?}"
+    );
+}
+
+#[test]
+fn pictures_come_from_noise_and_models_from_anywhere() {
+    runs_silently_with_everything("pictures", Linking::Shared, &[]);
+}
+
+#[test]
+fn the_cpp_wrapper_owns_throws_and_forwards() {
+    runs_silently_with_everything("wrap", Linking::Shared, &[]);
+}
+
+/// Programs whose structs are shorter than this library's: `older/fpga.h` is the first header.
+#[test]
+fn programs_built_with_the_first_header_still_run() {
+    let (folder, model) = (tempfile::tempdir().unwrap(), model());
+    let older = c::workspace().join("tests/c/older");
+    for (name, arguments) in [("restore", &["32"][..]), ("threads", &[])] {
+        let program = compile_against(&older, name, Linking::Shared, &[], folder.path());
+        let model = std::iter::once(model.path().as_os_str());
+        let arguments: Vec<&OsStr> = model.chain(arguments.iter().map(OsStr::new)).collect();
+        run(&program, &arguments);
+    }
+}
+
+/// A fifth of the jobs warms up caches and pools; after that memory stays. A tenth of the thousand jobs
+/// and cancels of a release, which `FPGA_SOAK=1000` asks for.
+#[cfg(target_os = "linux")]
+#[test]
+fn many_jobs_and_cancels_leave_nothing_behind() {
+    let (folder, model) = (tempfile::tempdir().unwrap(), model());
+    let program = compile("soak", Linking::Shared, &[], folder.path());
+    let count = std::env::var("FPGA_SOAK").unwrap_or_else(|_| "100".to_owned());
+    let output = run(
+        &program,
+        &[model.path().as_os_str(), count.as_ref(), count.as_ref()],
+    );
+    let seen: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    eprintln!("{seen}");
+    let number = |name: &str| seen[name].as_i64().unwrap();
+    for kind in ["jobs", "cancels"] {
+        let grown = number(&format!("{kind}_end")) - number(&format!("{kind}_early"));
+        assert!(grown < 8 << 20, "{kind}: {grown} bytes more, {seen}");
+    }
+    assert!(number("in_time") * 4 > number("cancels"), "{seen}");
+}
+
 #[test]
 fn threads_do_not_disturb_each_other() {
     runs_silently("threads", Linking::Shared, &[]);
@@ -176,6 +240,24 @@ fn the_address_sanitizer_finds_nothing() {
     }
     runs_silently("abuse", Linking::Shared, &flags);
     runs_silently("threads", Linking::Shared, &flags);
+    runs_silently_with_everything("pictures", Linking::Shared, &flags);
+    runs_silently_with_everything("wrap", Linking::Shared, &flags);
+}
+
+/// What C passes to callbacks and reads after a job is ordered. The library itself is not instrumented.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn the_thread_sanitizer_finds_nothing_in_the_caller() {
+    let flags = ["-fsanitize=thread"];
+    let (folder, model) = (tempfile::tempdir().unwrap(), model());
+    let program = compile("threads", Linking::Shared, &flags, folder.path());
+    // The sanitizer wants fixed places for its shadow memory.
+    let mut command = Command::new("setarch");
+    command.arg("-R").arg(&program).arg(model.path());
+    match command.output() {
+        Ok(output) => assert!(output.status.success(), "{output:?}"),
+        Err(error) => eprintln!("SKIPPED: setarch does not start: {error}"),
+    }
 }
 
 #[test]

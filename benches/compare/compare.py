@@ -2,11 +2,12 @@
 """Compares this library with its peers on one machine: same weights, same inputs, same threads.
 
     compare.py [--venv FOLDER] [--model FOLDER] [--work FOLDER] [--out FOLDER] [--only PLAN,...]
-               [--keep] [--pairs 5] [--threads N] [--minutes 22] [--sdcpp BINARY --sdcpp-model FILE]
+               [--keep] [--pairs 5] [--threads N] [--minutes 60] [--sdcpp BINARY --sdcpp-model FILE]
 
 Makes what is missing: an environment with the peers, a model with random weights, its ONNX files.
 Engines take turns run by run, so that whatever else the machine does hits all of them. After every
-part results.json, results.md and results.png in the output folder are written anew.
+part results.json, results.md and results.png in the output folder are written anew; at the end, unless the
+output goes elsewhere, so are the tables of the README one folder up.
 """
 import argparse
 import os
@@ -25,21 +26,29 @@ PLANS = {
     "unet_onnx": ("unet", ["fpga", "onnxruntime", "openvino"]),
     "vae": ("vae", ["fpga", "torch", "onnxruntime", "openvino"]),
     "ops": ("ops", ["fpga", "torch", "torch_nchw", "fpga_avx2"]),
-    "control": ("control", ["fpga", "torch"]),
+    "control": ("control", ["fpga", "fpga_plain", "torch"]),
     "text": ("text", ["fpga", "torch"]),
     "vision": ("vision", ["fpga", "torch"]),
-    "unet_own": ("unet", ["fpga", "fpga_f16", "fpga_avx2"]),
-    "vae_own": ("vae", ["fpga", "fpga_f16", "fpga_avx2"]),
-    "unet_bf16": ("unet", ["fpga", "openvino_bf16"]),
+    "train": ("train", ["fpga", "torch", "torch_nchw"]),
     "generate": ("generate", ["fpga", "fpga_f16"]),
-    "vae2048": ("vae2048", ["fpga", "fpga_f16"]),
+    "vae2048": ("vae2048", ["fpga"]),
+    "unet_own": ("unet", ["fpga", "fpga_f16", "fpga_avx2"]),
+    "unet_bf16": ("unet", ["fpga", "openvino_bf16"]),
 }
 # Run once: they are there for their memory.
 ONCE = ["generate", "vae2048"]
+# Runs of one step, so short that more of them cost nothing.
+SHORT = {"text": 20, "train": 20}
+# Engines that differ from others only on processors with one of these.
+NEEDS = {"fpga_avx2": ["avx512f"], "openvino_bf16": ["amx_bf16", "avx512_bf16"]}
+# Engines that run something else than the plan's part, or with other weights.
+OTHER_PARTS = {"fpga_plain": "unet"}
+INCOMPARABLE = ["train"]
 OPS = [
     "linear:4096,4096,4096",
     "linear:4096,320,2560",
     "linear:4096,1280,1280",
+    "linear:512,1280,10240",
     "attention:2,4096,4096,8,40",
     "attention:2,1024,1024,8,80",
     "attention:2,256,256,8,160",
@@ -53,6 +62,7 @@ OPS = [
     "conv:2,1280,8,8,1280,3,1",
     "conv:1,128,256,256,128,3,1",
     "conv:2,320,64,64,320,3,2",
+    "conv:2,320,64,64,4,3,1",
     "conv:2,320,64,64,320,1,1",
 ]
 # Seconds that one operation may take up beyond its least number of pairs, and the most pairs.
@@ -71,17 +81,24 @@ def main():
     deadline = time.monotonic() + 60 * arguments.minutes
     for plan in arguments.only.split(",") if arguments.only else PLANS:
         part, engines = PLANS[plan]
+        engines = [engine for engine in engines if record.has(NEEDS.get(engine))]
+        if engines == ["fpga"] and len(PLANS[plan][1]) > 1:
+            continue
         print(f"{plan}: {', '.join(engines)}", flush=True)
         if time.monotonic() > deadline:
             print("  left out: no time left", flush=True)
             continue
-        pairs = 1 if part in ONCE else arguments.pairs
-        take_turns(arguments, record, plan, part, engines, pairs, deadline)
+        take_turns(arguments, record, plan, part, engines, deadline)
+    for part in [] if arguments.only else ["unet", "vae"]:
+        print(f"profile: {part}", flush=True)
+        record.add_profile(part, arguments.measure)
     if arguments.sdcpp:
         from sdcpp import measure
 
         record.add_sdcpp(measure(arguments.sdcpp, arguments.sdcpp_model, arguments.threads))
     record.finish()
+    if arguments.out == HERE / "results":
+        record.write_readme(HERE.parent / "README.md")
 
 
 def parse():
@@ -111,7 +128,7 @@ def prepare(arguments):
     export_onnx.export(arguments.model, arguments.work / "onnx")
     inputs.write(arguments.work / "inputs")
     if arguments.measure is None:
-        build = ["cargo", "build", "--release", "-p", "fpga-benches", "--bin", "measure"]
+        build = ["cargo", "build", "--release", "-p", "fpga-benches", "--features", "train", "--bin", "measure"]
         subprocess.run(build, cwd=ROOT, check=True)
         target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
         arguments.measure = target / "release" / "measure"
@@ -121,9 +138,10 @@ def start(arguments, engine, part):
     """The engine with the part loaded."""
     from worker import Worker
 
+    part = OTHER_PARTS.get(engine, part)
     if engine.startswith("fpga"):
         command = [arguments.measure, part]
-        command += [arguments.model] if part != "ops" else []
+        command += [arguments.model] if part not in ("ops", "train") else []
         command += ["--f16"] if engine == "fpga_f16" else []
         environment = {"FPGA_KERNELS": "avx2"} if engine == "fpga_avx2" else None
         return Worker(engine, command, arguments.threads, environment)
@@ -132,15 +150,21 @@ def start(arguments, engine, part):
     return Worker(engine, [*command, "--threads", arguments.threads], arguments.threads)
 
 
-def take_turns(arguments, record, plan, part, engines, pairs, deadline):
+def take_turns(arguments, record, plan, part, engines, deadline):
     """All engines on one part, run by run."""
+    pairs = SHORT.get(part, arguments.pairs)
+    if part in ONCE:
+        # One after the other: together they would not fit memory.
+        for engine in engines:
+            run_once(arguments, record, plan, part, engine)
+        return
     workers = [start(arguments, engine, part) for engine in engines]
     outputs = {engine: arguments.work / f"output.{engine}.f32" for engine in engines}
     try:
         for name in OPS if part == "ops" else [part]:
             for worker in workers:
                 worker.run(name, save=outputs[worker.name])
-            differences = {engine: difference(outputs["fpga"], outputs[engine]) for engine in engines}
+            differences = {engine: difference(outputs, engine, part) for engine in engines}
             seconds = {engine: [] for engine in engines}
             begun = time.monotonic()
             for pair in range(OP_PAIRS if part == "ops" else pairs):
@@ -157,11 +181,19 @@ def take_turns(arguments, record, plan, part, engines, pairs, deadline):
             file.unlink(missing_ok=True)
 
 
-def difference(ours, theirs):
-    """Relative L2 distance of two results."""
+def run_once(arguments, record, plan, part, engine):
+    """A single run, for its memory."""
+    with start(arguments, engine, part) as worker:
+        record.add(plan, part, [worker], {engine: [worker.run(part)]}, {})
+
+
+def difference(outputs, engine, part):
+    """Relative L2 distance of the engine's result to ours; `None` where it is not the same work."""
     import numpy
 
-    ours, theirs = (numpy.fromfile(file, dtype="<f4").astype("f8") for file in (ours, theirs))
+    if engine in OTHER_PARTS or part in INCOMPARABLE:
+        return None
+    ours, theirs = (numpy.fromfile(outputs[name], dtype="<f4").astype("f8") for name in ("fpga", engine))
     if ours.shape != theirs.shape:
         raise RuntimeError(f"results of {ours.size} and {theirs.size} values")
     return float(numpy.linalg.norm(ours - theirs) / numpy.linalg.norm(theirs))

@@ -83,7 +83,34 @@ def vision(folder, _):
     return lambda _: network(pixels).last_hidden_state
 
 
-PARTS = {"unet": unet, "control": control, "vae": vae, "text": text, "vision": vision}
+def train(_, layout):
+    """One training step of the UNet that `support/training.rs` describes."""
+    from diffusers import UNet2DConditionModel
+
+    torch.set_grad_enabled(True)
+    network = UNet2DConditionModel(
+        sample_size=16,
+        block_out_channels=(64, 128),
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+        layers_per_block=1,
+        cross_attention_dim=64,
+        attention_head_dim=4,
+    ).to(memory_format=layout)
+    latents, noise, context = drawn((16, 4, 16, 16), (16, 4, 16, 16), (16, 16, 64))
+    latents = latents.to(memory_format=layout)
+    timesteps = torch.arange(16) * 50
+
+    def run(_):
+        network.zero_grad()
+        loss = (network(latents, timesteps, context, return_dict=False)[0] - noise).square().mean()
+        loss.backward()
+        return loss.detach()
+
+    return run
+
+
+PARTS = {"unet": unet, "control": control, "vae": vae, "text": text, "vision": vision, "train": train}
 
 
 def operations(layout):

@@ -26,12 +26,18 @@ class Record:
         }
         if keep:
             before = json.loads((self.folder / "results.json").read_text())
-            self.results |= {"rows": before["rows"], "started": before["started"]}
+            self.results |= {key: before[key] for key in ("rows", "profiles", "started") if key in before}
+
+    def has(self, instructions):
+        """Whether the processor has one of these instructions; nothing asked is always there."""
+        own = self.results["machine"]["instructions"]
+        return instructions is None or any(name in own for name in instructions)
 
     def add(self, plan, name, workers, seconds, differences):
         """One row per engine that took turns on `name`."""
-        ours = statistics.median(seconds["fpga"])
-        others = [row for row in self.results["rows"] if (row["plan"], row["name"]) != (plan, name)]
+        ours = statistics.median(seconds["fpga"]) if "fpga" in seconds else None
+        new = [(plan, name, worker.name) for worker in workers]
+        others = [row for row in self.results["rows"] if (row["plan"], row["name"], row["engine"]) not in new]
         self.results["rows"] = others
         for worker in workers:
             runs = seconds[worker.name]
@@ -44,8 +50,8 @@ class Record:
                 "seconds": runs,
                 "median": statistics.median(runs),
                 "ours": ours,
-                "ratio": ours / statistics.median(runs),
-                "difference": differences[worker.name],
+                "ratio": ours and ours / statistics.median(runs),
+                "difference": differences.get(worker.name),
                 "load_seconds": worker.load_seconds,
                 "first_result_seconds": worker.first_result_seconds,
                 "memory_loaded": worker.memory_loaded,
@@ -53,10 +59,20 @@ class Record:
             }
             self.results["rows"].append(row)
             print(
-                f"  {name} {worker.name}: {row['median']:.4g} s, ratio {row['ratio']:.2f},"
-                f" peak {row['memory_peak'] / 1e9:.2f} GB, difference {row['difference']:.1e}",
+                f"  {name} {worker.name}: {row['median']:.4g} s, ratio {row['ratio'] or 0:.2f},"
+                f" peak {row['memory_peak'] / 1e9:.2f} GB, difference {row['difference'] or 0:.1e}",
                 flush=True,
             )
+        self.write()
+
+    def add_profile(self, part, measure):
+        """Where the time of one run of `part` goes."""
+        import kernel_profile
+
+        sgemm = [row for row in self.results["rows"] if row["name"] == kernel_profile.PEAK]
+        best = min((min(row["seconds"]) for row in sgemm), default=None)
+        text = kernel_profile.profile(part, measure, self.results["threads"], best)
+        self.results.setdefault("profiles", {})[part] = text
         self.write()
 
     def add_sdcpp(self, result):
@@ -67,6 +83,12 @@ class Record:
     def finish(self):
         self.results["finished"] = time.strftime("%H:%M UTC", time.gmtime())
         self.write()
+
+    def write_readme(self, file):
+        """Puts the tables between the two marks of the README."""
+        before, _, rest = file.read_text().partition(report.BEGIN)
+        _, _, after = rest.partition(report.END)
+        file.write_text(before + report.BEGIN + "\n\n" + report.summary(self.results) + "\n" + report.END + after)
 
     def write(self):
         text = json.dumps(self.results, indent=1)

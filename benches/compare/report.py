@@ -8,11 +8,13 @@ TITLES = {
     "vision": "CLIP ViT-H/14, one picture",
     "generate": "prompt to picture, 512×512, 2 steps",
     "vae2048": "VAE decode, 2048×2048 in tiles",
+    "train": "training step, UNet of 2.5 M parameters, [16, 4, 16, 16]",
 }
 ENGINES = {
     "fpga": "this library",
     "fpga_f16": "this library, weights in f16",
     "fpga_avx2": "this library, AVX2 kernels",
+    "fpga_plain": "this library, UNet alone",
     "torch": "PyTorch channels_last",
     "torch_nchw": "PyTorch",
     "onnxruntime": "ONNX Runtime",
@@ -20,15 +22,37 @@ ENGINES = {
     "openvino_bf16": "OpenVINO bf16",
 }
 
+# Where the tables stand in the README.
+BEGIN, END = "<!-- measured: compare.py writes from here -->", "<!-- measured: to here -->"
+# What is asked of the ratio of medians: plan, our engine, peers, the most it may be, what it aims at.
+GOALS = [
+    ("unet_torch", "fpga", ["torch"], 0.67, 0.50),
+    ("unet_onnx", "fpga", ["onnxruntime", "openvino"], 0.67, 0.50),
+    ("control", "fpga", ["torch"], 0.67, 0.50),
+    ("control", "fpga_plain", ["torch"], 0.50, 0.36),
+    ("vae", "fpga", ["torch", "onnxruntime", "openvino"], 0.50, 0.35),
+    ("text", "fpga", ["torch"], 1.0, 0.9),
+    ("vision", "fpga", ["torch"], 1.0, 0.9),
+    ("train", "fpga", ["torch", "torch_nchw"], 1.5, 1.0),
+]
+OP_GOALS = {
+    "attention:2,4096,4096,8,40": (0.90, 0.60),
+    "attention:2,1024,1024,8,80": (0.90, 0.60),
+    "group_norm_silu:2,320,64,64": (0.8, 0.5),
+    "geglu:2,4096,2560": (0.8, 0.5),
+    "linear:4096,320,2560": (1.1, 1.0),
+    "linear:4096,1280,1280": (1.1, 1.0),
+}
+
 
 def is_op(row):
     return ":" in row["name"]
 
 
-def table(results):
-    """Markdown."""
+def about(results):
+    """Machine, versions and time in three paragraphs."""
     machine = results["machine"]
-    lines = [
+    return [
         f"Machine: {machine['processor']}, {machine['cores']} cores ({', '.join(machine['instructions'])}),"
         f" {machine['memory_gb']} GB, {machine['system']}. {results['threads']} threads.",
         "",
@@ -38,6 +62,49 @@ def table(results):
         " Ratio: median of this library over median of the engine, both from the same rounds;"
         " best: the same of the fastest runs.",
     ]
+
+
+def summary(results):
+    """The README's tables, Markdown."""
+    rows = {(row["plan"], row["name"], row["engine"]): row for row in results["rows"]}
+    lines = [*about(results), "", "| work | peer | ratio | best | at most | aim |", "|---|---|---|---|---|---|"]
+    for plan, engine, peers, most, aim in GOALS:
+        for (own_plan, name, own), row in rows.items():
+            if (own_plan, own) != (plan, engine):
+                continue
+            title = TITLES[name] if engine == "fpga" else f"UNet alone (a merged condition costs as much), to {TITLES[name]}"
+            for peer in peers:
+                if (plan, name, peer) in rows:
+                    cells = compared(row, rows[plan, name, peer])
+                    lines.append(f"| {title} | {ENGINES[peer]} | {cells} | {most:.2f} | {aim:.2f} |")
+    lines += ["", "Single operations beside PyTorch, the faster of its two layouts:", ""]
+    lines += ["| operation | ours ms | PyTorch ms | ratio | best | at most | aim |", "|---|---|---|---|---|---|---|"]
+    for (_, name, engine), row in rows.items():
+        if is_op(row) and engine == "fpga":
+            peers = [rows["ops", name, peer] for peer in ("torch", "torch_nchw")]
+            peer = min(peers, key=lambda peer: peer["median"])
+            goal = " | ".join(f"{value:.2f}" for value in OP_GOALS.get(name, ())) or " | "
+            times = f"{1e3 * row['median']:.2f} | {1e3 * peer['median']:.2f}"
+            lines.append(f"| `{name}` | {times} | {compared(row, peer)} | {goal} |")
+    lines += ["", "### Memory", "", "Peak resident memory, everything of the process included; mapped files too.", ""]
+    lines += ["| job | engine | loaded GB | peak GB |", "|---|---|---|---|"]
+    shown = {(row["name"], row["engine"]): row for row in rows.values() if not is_op(row) and row["name"] != "train"}
+    for (name, engine), row in shown.items():
+        memory = f"{row['memory_loaded'] / 1e9:.2f} | {row['memory_peak'] / 1e9:.2f}"
+        lines.append(f"| {TITLES[name]} | {ENGINES[engine]} | {memory} |")
+    for part, text in results.get("profiles", {}).items():
+        lines += ["", f"### Where the time goes: {TITLES[part]}", "", text.rstrip()]
+    return "\n".join(lines) + "\n"
+
+
+def compared(ours, theirs):
+    """Ratio of medians and of fastest runs, as two cells."""
+    return f"**{ours['median'] / theirs['median']:.2f}** | {min(ours['seconds']) / min(theirs['seconds']):.2f}"
+
+
+def table(results):
+    """Markdown."""
+    lines = about(results)
     rows = [row for row in results["rows"] if not is_op(row)]
     for name in dict.fromkeys(row["name"] for row in rows):
         lines += ["", f"### {TITLES[name]}", "", PART_HEAD]
@@ -61,11 +128,8 @@ OP_HEAD = """\
 
 def best(results, row):
     """Ratio of the fastest runs of the same rounds."""
-    ours = next(
-        other
-        for other in results["rows"]
-        if (other["plan"], other["name"], other["engine"]) == (row["plan"], row["name"], "fpga")
-    )
+    own = (row["plan"], row["name"], "fpga")
+    ours = next(other for other in results["rows"] if (other["plan"], other["name"], other["engine"]) == own)
     return min(ours["seconds"]) / min(row["seconds"])
 
 
@@ -76,12 +140,12 @@ def part_line(results, row):
         f"{row['median']:.3g}",
         f"{min(row['seconds']):.3g}–{max(row['seconds']):.3g}",
         str(len(row["seconds"])),
-        "" if ours else f"**{row['ratio']:.2f}**",
-        "" if ours else f"{best(results, row):.2f}",
+        "" if ours or not row["ratio"] else f"**{row['ratio']:.2f}**",
+        "" if ours or not row["ratio"] else f"{best(results, row):.2f}",
         f"{row['memory_peak'] / 1e9:.2f}",
         f"{row['load_seconds']:.1f}",
         f"{row['first_result_seconds']:.1f}",
-        "" if ours else f"{row['difference']:.0e}",
+        "" if ours or row["difference"] is None else f"{row['difference']:.0e}",
     ]
     return "| " + " | ".join(cells) + " |"
 
@@ -110,7 +174,7 @@ def chart(results, file):
 
     # A part that took turns twice is shown once per engine.
     rows = {(row["name"], row["engine"]): row for row in results["rows"] if not is_op(row)}
-    names = [name for name in TITLES if any(name == part for part, _ in rows) and name not in ("generate", "vae2048")]
+    names = [name for name in TITLES if any(name == part for part, _ in rows) and name not in ("generate", "vae2048", "train")]
     if not names:
         return
     figure, axes = pyplot.subplots(len(names), 1, figsize=(8, 1.1 + 1.5 * len(names)), squeeze=False)

@@ -1,5 +1,7 @@
 //! Whole jobs, run for their memory more than for their time.
 
+#[cfg(feature = "train")]
+use burn::tensor::Device;
 use fpga_benches::Output;
 use fpga_core::diffusion::{NoiseSource, TorchCpuNoise};
 use fpga_core::error::{Error, Result};
@@ -56,5 +58,16 @@ pub(crate) fn vae2048(source: &Source<'_>) -> Result<Run> {
         let go_on = |_, _| Ok(());
         let picture = vae.decode_tiled(latents.clone(), Tiling::default(), go_on)?;
         Ok(Output::Map(picture))
+    }))
+}
+
+/// One training step; its result is the loss.
+#[cfg(feature = "train")]
+pub(crate) fn train(device: &Device) -> Result<Run> {
+    let step = fpga_benches::TrainingStep::new(device)?;
+    Ok(Box::new(move |_| {
+        let loss = step.forward();
+        drop(loss.backward());
+        Ok(Output::Values(vec![loss.into_scalar()]))
     }))
 }

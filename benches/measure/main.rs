@@ -24,6 +24,7 @@ type Run = Box<dyn FnMut(&str) -> Result<Output>>;
 
 const USAGE: &str = "\
 usage: measure ops                   runs named as `linear:4096,320,2560`
+       measure train                 one training step of a small UNet (feature `train`)
        measure PART FOLDER [--f16]   PART: unet, control, vae, text, vision;
                                      generate (prompt to picture, 2 steps),
                                      vae2048 (tiled decoder)";
@@ -64,6 +65,8 @@ fn load(arguments: &[String], device: &Device) -> Result<Run> {
         .partition(|word| *word == "--f16");
     match words[..] {
         ["ops"] => Ok(parts::ops(device)),
+        #[cfg(feature = "train")]
+        ["train"] => jobs::train(device),
         [part, folder] => {
             let source = parts::Source::new(Path::new(folder), !half.is_empty(), device);
             match part {

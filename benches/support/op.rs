@@ -17,8 +17,7 @@ use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
 use fpga_core::diffusion::{NoiseSource, TorchCpuNoise};
 use fpga_core::error::{Error, Result};
-use fpga_core::kernels;
-use fpga_core::nn::{Conv2d, GroupNorm, Linear, Reach, Window, attend};
+use fpga_core::nn::{Conv2d, GroupNorm, Linear, Reach, Window, attend, gated_gelu};
 
 /// What a run leaves behind.
 pub enum Output {
@@ -131,14 +130,9 @@ impl Op {
                 norm.bias = Param::from_tensor(draw.tensor([channels]));
                 Box::new(move || Output::Map(norm.forward_silu(map.clone())))
             }
-            Self::Geglu([batch, tokens, width]) => {
-                // No layer has it alone: the kernel itself, with the fresh output a layer would make.
-                let input = draw.noise.normal(batch * tokens * width);
-                Box::new(move || {
-                    let mut out = vec![0.0; input.len() / 2];
-                    kernels::geglu(&input, width / 2, &mut out);
-                    Output::Values(out)
-                })
+            Self::Geglu(sizes) => {
+                let both = draw.tensor(sizes);
+                Box::new(move || Output::Tokens(gated_gelu(both.clone())))
             }
             Self::Linear([rows, inputs, outputs]) => {
                 let input = draw.tensor([rows, inputs]);

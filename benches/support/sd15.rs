@@ -14,13 +14,20 @@ use serde_json::Value;
 
 const SEED: u64 = 15;
 
-/// 860 million parameters.
+/// Sizes of the UNet.
 ///
 /// # Errors
 /// None with the configuration that is compiled in.
+pub fn unet_config() -> Result<UNetConfig> {
+    UNetConfig::from_json(&parse(include_str!("sd15/unet.json"))?)
+}
+
+/// 860 million parameters.
+///
+/// # Errors
+/// As [`unet_config`].
 pub fn unet(device: &Device) -> Result<UNet> {
-    let config = UNetConfig::from_json(&parse(include_str!("sd15/unet.json"))?)?;
-    Ok(randomize(config.init(device)?, SEED))
+    Ok(randomize(unet_config()?.init(device)?, SEED))
 }
 
 /// 361 million parameters, and no silent layer: a [`randomize`]d network has none.

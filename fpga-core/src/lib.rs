@@ -41,6 +41,7 @@
 //!   DDIM, regenerates it along the same way, and pastes only what the mask covers (DIIR).
 //! - [`pipeline::PortraitGenerator`] takes a [`pipeline::GenerateRequest`]: from text, from a
 //!   picture, or inside a mask, with any number of ControlNets.
+//! - [`control::RepControlNet`]: spatial guidance that is merged into the UNet and costs nothing.
 //! - [`pipeline::Monitor`] and [`pipeline::CancelToken`]: progress, previews and cancelling, per job.
 //! - [`Error`]: what went wrong, what was needed, what was found.
 //!
@@ -51,17 +52,22 @@
 //!
 //! # What is not here yet
 //!
-//! Identity tokens and their adapters, face detection, training, and quantised weights.
+//! Identity tokens and their adapters, face detection, and quantised weights.
 
 pub mod control;
+pub mod data;
 pub mod diffusion;
 pub mod error;
 pub mod face;
+pub mod identity;
 pub mod kernels;
+pub mod metrics;
 pub mod nn;
 pub mod pipeline;
 pub mod sampler;
 pub mod text;
+#[cfg(feature = "train")]
+pub mod train;
 pub mod unet;
 pub mod vae;
 pub mod vision;

@@ -9,7 +9,8 @@ use fpga_core::pipeline::DeviceChoice;
 use crate::fault::{Fault, Outcome};
 use crate::growing::{self, Growing};
 use crate::guard::{contain, guard, release};
-use crate::handle::Handle;
+use crate::handle::{Handle, borrow};
+use crate::memory::Ledger;
 use crate::status::fpga_status;
 use crate::view::{Out, optional_text, zero};
 use crate::workers;
@@ -26,6 +27,10 @@ pub struct fpga_context_params {
     pub num_threads: u32,
     /// Must be 0.
     pub reserved: u32,
+    /// Bytes that models and running jobs may take together, by the library's estimates; 0 for no limit.
+    /// What would take more is refused before anything is allocated, with
+    /// `FPGA_STATUS_MEMORY_BUDGET`.
+    pub memory_budget: u64,
 }
 
 // SAFETY: `repr(C)`, `struct_size` first, one pointer and integers.
@@ -39,6 +44,7 @@ unsafe impl Growing for fpga_context_params {
             device: std::ptr::null(),
             num_threads: 0,
             reserved: 0,
+            memory_budget: 0,
         }
     }
 }
@@ -49,6 +55,7 @@ const MOST_THREADS: u32 = 1024;
 /// A device, and how many threads work for it. Everything else is made from a context.
 pub struct fpga_context {
     pub(crate) device: DeviceChoice,
+    pub(crate) ledger: Arc<Ledger>,
     num_threads: u32,
     poisoned: AtomicBool,
 }
@@ -58,7 +65,7 @@ impl Handle for fpga_context {
 }
 
 impl fpga_context {
-    fn open(device: &str, num_threads: u32) -> Outcome<Self> {
+    fn open(device: &str, num_threads: u32, memory_budget: u64) -> Outcome<Self> {
         if num_threads > MOST_THREADS {
             let why = format!("needs 0 to {MOST_THREADS}, found {num_threads}");
             return Err(Fault::argument("fpga_context_params.num_threads", why));
@@ -67,6 +74,7 @@ impl fpga_context {
         device.open()?;
         Ok(Self {
             device,
+            ledger: Ledger::new(Some(memory_budget).filter(|&budget| budget > 0)),
             num_threads,
             poisoned: AtomicBool::new(false),
         })
@@ -136,24 +144,45 @@ pub unsafe extern "C" fn fpga_context_new(
         // SAFETY: the caller's contract for an output.
         let out = unsafe { Out::handle(context) }?;
         // SAFETY: the caller's contract for a params struct.
-        let (device, threads) = unsafe { settings(params) }?;
-        out.give(Arc::new(fpga_context::open(device, threads)?));
+        let (device, threads, budget) = unsafe { settings(params) }?;
+        out.give(Arc::new(fpga_context::open(device, threads, budget)?));
         Ok(())
     })
 }
 
 /// # Safety
 /// `params` is NULL, or a struct whose string lives during `'a`.
-unsafe fn settings<'a>(params: *const fpga_context_params) -> Outcome<(&'a str, u32)> {
+unsafe fn settings<'a>(params: *const fpga_context_params) -> Outcome<(&'a str, u32, u64)> {
     if params.is_null() {
-        return Ok(("cpu", 0));
+        return Ok(("cpu", 0, 0));
     }
     // SAFETY: this function's contract.
     let params = unsafe { growing::read(params) }?;
     zero(params.reserved, "fpga_context_params.reserved")?;
     // SAFETY: this function's contract.
     let device = unsafe { optional_text(params.device, "fpga_context_params.device") }?;
-    Ok((device.unwrap_or("cpu"), params.num_threads))
+    let device = device.unwrap_or("cpu");
+    Ok((device, params.num_threads, params.memory_budget))
+}
+
+/// Writes how many bytes are promised to the models and running jobs of a context, by the library's
+/// estimates; counted with and without a budget.
+///
+/// Ownership: both pointers are borrowed for the call.
+/// Threads: any.
+/// NULL: neither pointer may be NULL.
+/// Errors: `FPGA_STATUS_NULL_POINTER`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fpga_context_memory_in_use(
+    context: *const fpga_context,
+    bytes: *mut u64,
+) -> fpga_status {
+    guard(|_| {
+        // SAFETY: the caller's contract for an output and a handle.
+        let (out, context) = unsafe { (Out::new(bytes, "bytes")?, borrow(context)?) };
+        out.set(context.ledger.promised());
+        Ok(())
+    })
 }
 
 /// Gives up the caller's reference to a context.
@@ -173,7 +202,7 @@ mod tests {
     use crate::guard::last_error;
 
     fn context() -> Arc<fpga_context> {
-        Arc::new(fpga_context::open("cpu", 2).unwrap())
+        Arc::new(fpga_context::open("cpu", 2, 0).unwrap())
     }
 
     #[test]

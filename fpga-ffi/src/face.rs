@@ -4,12 +4,11 @@ use std::ffi::c_char;
 
 use fpga_core::face::{FaceBox, Landmarks5};
 use fpga_core::pipeline::{Face, Prompt};
-use ndarray::Array2;
 
-use crate::fault::{Fault, Outcome};
+use crate::fault::Outcome;
 use crate::growing::{self, Growing};
 use crate::guard::guard;
-use crate::image::{self, fpga_image_view, fpga_pixel_format};
+use crate::image::{self, fpga_image_view};
 use crate::status::fpga_status;
 use crate::view::{flag, optional_text, zero};
 
@@ -77,51 +76,33 @@ pub unsafe extern "C" fn fpga_face_init(face: *mut fpga_face, size: usize) -> fp
 /// # Safety
 /// `faces` is NULL, or points to `count` structs of one version whose pointers live during the call.
 pub(crate) unsafe fn copy_in(faces: *const fpga_face, count: usize) -> Outcome<Vec<Face>> {
-    if count == 0 {
-        return Ok(Vec::new());
-    }
-    if count > MOST_FACES {
-        let why = format!("needs 0 to {MOST_FACES}, found {count}");
-        return Err(Fault::argument("num_faces", why));
-    }
     // SAFETY: this function's contract.
-    let stride = unsafe { growing::declared_size(faces) }?;
-    (0..count)
-        .map(|index| {
-            // SAFETY: elements lie as far apart as the first one is large, by the contract.
-            let face = unsafe { read_one(faces.byte_add(index * stride), stride) };
-            face.map_err(|fault| fault.context(format!("face {index}")))
-        })
-        .collect()
+    let faces = unsafe { growing::read_all(faces, count, ("face", MOST_FACES)) }?;
+    let one = |(index, face)| {
+        // SAFETY: this function's contract.
+        unsafe { to_core(face) }.map_err(|fault| fault.context(format!("face {index}")))
+    };
+    faces.iter().enumerate().map(one).collect()
 }
 
 /// # Safety
-/// `face` is an element of an array whose elements are `stride` bytes apart, and its pointers live
-/// during the call.
-unsafe fn read_one(face: *const fpga_face, stride: usize) -> Outcome<Face> {
-    // SAFETY: this function's contract.
-    let size = unsafe { growing::declared_size(face) }?;
-    if size != stride {
-        let why = format!("is {size}, the first face's is {stride}");
-        return Err(Fault::argument("fpga_face.struct_size", why));
-    }
-    // SAFETY: this function's contract, and the element is as large as the array says.
-    let face = unsafe { growing::read(face) }?;
+/// The pointers of `face` live during the call.
+unsafe fn to_core(face: &fpga_face) -> Outcome<Face> {
     zero(face.reserved, "fpga_face.reserved")?;
     let landmarks = flag(face.has_landmarks, "fpga_face.has_landmarks")?;
     let [left, top, right, bottom] = face.r#box;
     // SAFETY: this function's contract.
     let (mask, prompt) = unsafe {
         (
-            mask(face.mask)?,
+            image::mask(face.mask)?,
             optional_text(face.prompt, "fpga_face.prompt")?,
         )
     };
     Ok(Face {
-        region: FaceBox::new(left, top, right, bottom)?,
         landmarks: landmarks.then(|| points(&face.landmarks)).transpose()?,
         mask,
         prompt: prompt.map(Prompt::from),
+        ..Face::new(FaceBox::new(left, top, right, bottom)?)
     })
 }
 
@@ -130,25 +111,10 @@ fn points(values: &[f32; 10]) -> Outcome<Landmarks5> {
     Ok(Landmarks5::new([0, 1, 2, 3, 4].map(point))?)
 }
 
-/// # Safety
-/// `view` is NULL or a struct whose pixels live during the call.
-unsafe fn mask(view: *const fpga_image_view) -> Outcome<Option<Array2<f32>>> {
-    if view.is_null() {
-        return Ok(None);
-    }
-    // SAFETY: this function's contract.
-    let pixels = unsafe { image::copy_in(view, fpga_pixel_format::Gray8) };
-    let pixels = pixels.map_err(|fault| fault.context("mask"))?;
-    let shape = (pixels.height as usize, pixels.width as usize);
-    let mask = Array2::from_shape_fn(shape, |(y, x)| {
-        f32::from(pixels.bytes[y * shape.1 + x]) / 255.0
-    });
-    Ok(Some(mask))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::fpga_pixel_format;
 
     #[test]
     fn every_field_reaches_its_face() {

@@ -67,6 +67,46 @@ pub(crate) unsafe fn read<T: Growing>(pointer: *const T) -> Outcome<T> {
     Ok(value)
 }
 
+/// Reads an array of structs of any version: each has the same `struct_size`, and they are that many
+/// bytes apart. `what` names one in messages, `most` is more than any caller can mean.
+///
+/// # Safety
+/// `pointer` is NULL, or points to `count` such structs.
+pub(crate) unsafe fn read_all<T: Growing>(
+    pointer: *const T,
+    count: usize,
+    (what, most): (&str, usize),
+) -> Outcome<Vec<T>> {
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    if count > most {
+        let why = format!("needs 0 to {most}, found {count}");
+        return Err(Fault::argument(&format!("num_{what}s"), why));
+    }
+    // SAFETY: this function's contract.
+    let stride = unsafe { declared_size(pointer) }?;
+    let one = |index: usize| {
+        // SAFETY: elements lie as far apart as the first one is large, by the contract.
+        unsafe { read_one(pointer.byte_add(index * stride), stride) }
+            .map_err(|fault| fault.context(format!("{what} {index}")))
+    };
+    (0..count).map(one).collect()
+}
+
+/// # Safety
+/// `pointer` is an element of an array whose elements are `stride` bytes apart.
+unsafe fn read_one<T: Growing>(pointer: *const T, stride: usize) -> Outcome<T> {
+    // SAFETY: this function's contract.
+    let size = unsafe { declared_size(pointer) }?;
+    if size != stride {
+        let why = format!("is {size}, the first one's is {stride}");
+        return Err(Fault::argument(&format!("{}.struct_size", T::NAME), why));
+    }
+    // SAFETY: this function's contract, and the element is as large as the array says.
+    unsafe { read(pointer) }
+}
+
 /// Writes a struct for a caller whose version has `size` bytes; its `struct_size` becomes `size`.
 ///
 /// # Safety

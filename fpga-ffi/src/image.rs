@@ -1,6 +1,7 @@
 //! `fpga_image_view`: pictures and masks in the caller's memory.
 
 use fpga_core::RgbImage;
+use ndarray::Array2;
 
 use crate::fault::{Fault, Outcome};
 use crate::growing::{self, Growing};
@@ -130,6 +131,47 @@ pub(crate) unsafe fn copy_in(
         height,
         bytes,
     })
+}
+
+/// A picture of the caller's.
+///
+/// # Safety
+/// As [`copy_in`].
+pub(crate) unsafe fn picture(view: *const fpga_image_view) -> Outcome<RgbImage> {
+    // SAFETY: this function's contract.
+    let pixels = unsafe { copy_in(view, fpga_pixel_format::Rgb8) }?;
+    RgbImage::from_raw(pixels.width, pixels.height, pixels.bytes)
+        .ok_or_else(|| Fault::argument("picture", "its rows do not fill it"))
+}
+
+/// A mask of the caller's, 0 to 1; `None` for NULL.
+///
+/// # Safety
+/// As [`copy_in`].
+pub(crate) unsafe fn mask(view: *const fpga_image_view) -> Outcome<Option<Array2<f32>>> {
+    if view.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: this function's contract.
+    let pixels = unsafe { copy_in(view, fpga_pixel_format::Gray8) };
+    let pixels = pixels.map_err(|fault| fault.context("mask"))?;
+    let shape = (pixels.height as usize, pixels.width as usize);
+    let mask = Array2::from_shape_fn(shape, |(y, x)| {
+        f32::from(pixels.bytes[y * shape.1 + x]) / 255.0
+    });
+    Ok(Some(mask))
+}
+
+/// A view of the library's own picture, for a callback.
+pub(crate) fn view_of(picture: &RgbImage) -> fpga_image_view {
+    let (width, height) = picture.dimensions();
+    fpga_image_view {
+        pixels: picture.as_raw().as_ptr(),
+        stride: 3 * width as usize,
+        width,
+        height,
+        ..fpga_image_view::defaults()
+    }
 }
 
 /// Copies `picture` to the caller's memory as rows of RGB; bytes between rows stay as they are.

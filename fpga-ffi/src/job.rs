@@ -1,25 +1,30 @@
-//! `fpga_job`: one restoration, from its inputs to its result.
+//! `fpga_job`: one restoration or generation, from its inputs to its result.
 
 use std::ffi::{c_char, c_void};
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use fpga_core::RgbImage;
-use fpga_core::pipeline::{
-    CancelToken, FaceRestorer, Monitor, Progress, RestoreRequest, StableDiffusion,
-};
+use fpga_core::pipeline::{CancelToken, RestoreRequest};
 
 use crate::cancel::fpga_cancel_token;
 use crate::face::{self, fpga_face};
 use crate::fault::{Fault, Outcome};
+use crate::generate::{self, fpga_generate_params};
+use crate::generation::fpga_generation;
+use crate::growing::{self, Growing};
 use crate::guard::{Scope, guard, release};
 use crate::handle::{Handle, borrow, share};
-use crate::image::{self, fpga_image_view, fpga_pixel_format};
+use crate::image::{self, fpga_image_view};
+use crate::memory::Reservation;
 use crate::model::fpga_model;
 use crate::params::{self, fpga_restore_params};
-use crate::progress::{Listener, fpga_progress_callback};
+use crate::progress::{
+    Callback, Course, Watch, fpga_log_callback, fpga_preview_callback, fpga_progress,
+    fpga_progress_callback,
+};
 use crate::restoration::fpga_restoration;
 use crate::status::fpga_status;
+use crate::task::{Product, Restoration, Task};
 use crate::text::copy_out;
 use crate::view::Out;
 
@@ -39,68 +44,84 @@ pub enum fpga_job_state {
     Cancelled = 5,
 }
 
-/// One restoration, from its inputs to its result. A job runs once.
+/// One restoration or generation, from its inputs to its result. A job runs once.
 pub struct fpga_job {
     model: Arc<fpga_model>,
+    course: Course,
     state: Mutex<State>,
 }
 
 enum State {
     Ready(Box<Work>),
     Running,
-    /// `None` once the result was taken.
-    Done(Option<Arc<fpga_restoration>>),
+    /// With what remains of the result: `None` once it was taken.
+    Done(Option<Product>, usize),
     Failed(Fault),
 }
 
 /// What a job needs to run.
 struct Work {
-    picture: RgbImage,
-    /// Without its picture.
-    request: RestoreRequest<'static>,
-    listener: Option<Listener>,
-    cancel: CancelToken,
+    task: Task,
+    watch: Watch,
 }
 
 impl Handle for fpga_job {
     const NAME: &'static str = "job";
 }
 
-impl Work {
-    fn run(self, model: &StableDiffusion) -> Outcome<Arc<fpga_restoration>> {
-        let request = RestoreRequest {
-            picture: &self.picture,
-            ..self.request
-        };
-        // A callback that says stop means this job, not all that share the caller's token.
-        let cancel = self.cancel.child();
-        let inside = cancel.clone();
-        let tell = |progress: &Progress<'_>| {
-            if let Some(listener) = self.listener {
-                listener.tell(progress, &inside);
-            }
-        };
-        let mut monitor = Monitor::watching(tell).with_cancel(cancel);
-        let restored = FaceRestorer::new(model).restore(&request, &mut monitor)?;
-        Ok(Arc::new(fpga_restoration { restored }))
-    }
-}
-
 impl fpga_job {
+    fn new(model: Arc<fpga_model>, task: Task) -> Outcome<Arc<Self>> {
+        task.check_devices(&model.context)?;
+        let watch = Watch::default();
+        let work = Box::new(Work { task, watch });
+        Ok(Arc::new(Self {
+            model,
+            course: Course::default(),
+            state: Mutex::new(State::Ready(work)),
+        }))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn run(&self, scope: &Scope) -> Outcome {
-        let context = &self.model.context;
+        let (context, model) = (&self.model.context, &self.model.model);
         scope.enter(context)?;
         let work = self.begin()?;
-        let (state, outcome) = match context.run(|| work.run(&self.model.model)) {
-            Ok(restoration) => (State::Done(Some(restoration)), Ok(())),
+        let memory = match self.reserve(&work.task) {
+            Ok(memory) => memory,
+            // It may fit later: the job stays as it was.
+            Err(fault) if fault.status == fpga_status::MemoryBudget => {
+                *self.state() = State::Ready(work);
+                return Err(fault);
+            }
+            Err(fault) => {
+                *self.state() = State::Failed(fault.clone());
+                return Err(fault);
+            }
+        };
+        let course = &self.course;
+        let run = move || work.task.run(model, &mut work.watch.monitor(course));
+        let (state, outcome) = match context.run(run) {
+            Ok(product) => (State::Done(Some(product.clone()), product.count()), Ok(())),
             Err(fault) => (State::Failed(fault.clone()), Err(fault)),
         };
+        drop(memory);
         *self.state() = state;
         outcome
+    }
+
+    fn reserve(&self, task: &Task) -> Outcome<Reservation> {
+        let bytes = task.memory(&self.model.model)?.peak();
+        self.model.context.ledger.reserve(bytes, "job")
+    }
+
+    fn memory(&self) -> Outcome<u64> {
+        match &*self.state() {
+            State::Ready(work) => Ok(work.task.memory(&self.model.model)?.peak()),
+            _ => Err(Fault::state("the job runs, or has run")),
+        }
     }
 
     fn begin(&self) -> Outcome<Box<Work>> {
@@ -115,23 +136,39 @@ impl fpga_job {
     }
 
     /// Changes how the job will run.
-    fn prepare(&self, change: impl FnOnce(&mut Work)) -> Outcome {
+    fn prepare(&self, change: impl FnOnce(&mut Watch)) -> Outcome {
         match &mut *self.state() {
             State::Ready(work) => {
-                change(work);
+                change(&mut work.watch);
                 Ok(())
             }
             _ => Err(Fault::state("the job runs, or has run")),
         }
     }
 
-    fn take(&self) -> Outcome<Arc<fpga_restoration>> {
-        match &mut *self.state() {
-            State::Done(result) => result
-                .take()
-                .ok_or_else(|| Fault::state("the result was taken before")),
-            State::Ready(_) | State::Running => Err(Fault::state("the job has not run to its end")),
-            State::Failed(_) => Err(Fault::state("the job failed: it has no result")),
+    /// Hands over the result if it is of the kind that `pick` wants.
+    fn take<T>(&self, pick: impl FnOnce(Product) -> Result<T, Product>) -> Outcome<T> {
+        let mut state = self.state();
+        let result = match &mut *state {
+            State::Done(result, _) => result,
+            State::Ready(_) | State::Running => {
+                return Err(Fault::state("the job has not run to its end"));
+            }
+            State::Failed(_) => return Err(Fault::state("the job failed: it has no result")),
+        };
+        let taken = result
+            .take()
+            .ok_or_else(|| Fault::state("the result was taken before"))?;
+        pick(taken).map_err(|other| {
+            *result = Some(other);
+            Fault::state("the job has a result of another kind")
+        })
+    }
+
+    fn finished(&self) -> usize {
+        match &*self.state() {
+            State::Done(_, count) => *count,
+            _ => self.course.last().map_or(0, |(_, finished)| finished),
         }
     }
 
@@ -139,7 +176,7 @@ impl fpga_job {
         match &*self.state() {
             State::Ready(_) => fpga_job_state::Ready,
             State::Running => fpga_job_state::Running,
-            State::Done(_) => fpga_job_state::Done,
+            State::Done(..) => fpga_job_state::Done,
             State::Failed(fault) if fault.status == fpga_status::Cancelled => {
                 fpga_job_state::Cancelled
             }
@@ -183,35 +220,44 @@ pub unsafe extern "C" fn fpga_job_new_restore(
         let model = unsafe { share(model) }?;
         scope.enter(&model.context)?;
         // SAFETY: the caller's contract for structs and what they point to.
-        let work = unsafe { copy_in(picture, (faces, num_faces), params) }?;
-        let state = Mutex::new(State::Ready(Box::new(work)));
-        out.give(Arc::new(fpga_job { model, state }));
+        let task = unsafe {
+            Restoration {
+                picture: image::picture(picture)?,
+                request: RestoreRequest {
+                    faces: face::copy_in(faces, num_faces)?,
+                    ..params::copy_in(params)?
+                },
+            }
+        };
+        out.give(fpga_job::new(model, Task::Restore(task))?);
         Ok(())
     })
 }
 
-/// # Safety
-/// The pointers are NULL or structs whose pointers live during the call.
-unsafe fn copy_in(
-    picture: *const fpga_image_view,
-    (faces, num_faces): (*const fpga_face, usize),
-    params: *const fpga_restore_params,
-) -> Outcome<Work> {
-    // SAFETY: this function's contract.
-    let (picture, faces, request) = unsafe {
-        (
-            image::copy_in(picture, fpga_pixel_format::Rgb8)?,
-            face::copy_in(faces, num_faces)?,
-            params::copy_in(params)?,
-        )
-    };
-    let picture = RgbImage::from_raw(picture.width, picture.height, picture.bytes)
-        .ok_or_else(|| Fault::argument("picture", "its rows do not fill it"))?;
-    Ok(Work {
-        picture,
-        request: RestoreRequest { faces, ..request },
-        listener: None,
-        cancel: CancelToken::new(),
+/// Makes a job that makes pictures: from noise, from a picture, or inside a mask. Nothing is computed yet.
+///
+/// Ownership: every input is borrowed for the call and copied; the job keeps model and ControlNets alive.
+/// `*job` is the caller's; free it with `fpga_job_free`.
+/// Threads: any.
+/// NULL: `params` may be NULL for the defaults; nothing else may.
+/// Errors: those of `fpga_job_new_restore`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn fpga_job_new_generate(
+    model: *const fpga_model,
+    params: *const fpga_generate_params,
+    job: *mut *mut fpga_job,
+) -> fpga_status {
+    guard(|scope| {
+        // SAFETY: the caller's contract for an output.
+        let out = unsafe { Out::handle(job) }?;
+        // SAFETY: the caller's contract for a handle.
+        let model = unsafe { share(model) }?;
+        scope.enter(&model.context)?;
+        // SAFETY: the caller's contract for structs and what they point to.
+        let task = unsafe { generate::copy_in(params) }?;
+        out.give(fpga_job::new(model, Task::Generate(task))?);
+        Ok(())
     })
 }
 
@@ -231,7 +277,47 @@ pub unsafe extern "C" fn fpga_job_set_progress_callback(
     guard(|_| {
         // SAFETY: the caller's contract for a handle.
         let job = unsafe { borrow(job) }?;
-        job.prepare(|work| work.listener = Listener::new(callback, userdata))
+        job.prepare(|watch| watch.progress = Callback::new(callback, userdata))
+    })
+}
+
+/// Says who sees the picture so far; NULL for nobody. Call it before the job runs.
+///
+/// Ownership: `userdata` stays the caller's, must live until `fpga_job_run` returns, and must allow
+/// being used on another thread.
+/// Threads: any.
+/// NULL: `job` must not be NULL; `callback` and `userdata` may be.
+/// Errors: `FPGA_STATUS_INVALID_STATE`, `FPGA_STATUS_NULL_POINTER`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fpga_job_set_preview_callback(
+    job: *mut fpga_job,
+    callback: fpga_preview_callback,
+    userdata: *mut c_void,
+) -> fpga_status {
+    guard(|_| {
+        // SAFETY: the caller's contract for a handle.
+        let job = unsafe { borrow(job) }?;
+        job.prepare(|watch| watch.preview = Callback::new(callback, userdata))
+    })
+}
+
+/// Says who hears what the job has to say; NULL for nobody. Call it before the job runs.
+///
+/// Ownership: `userdata` stays the caller's, must live until `fpga_job_run` returns, and must allow
+/// being used on another thread.
+/// Threads: any.
+/// NULL: `job` must not be NULL; `callback` and `userdata` may be.
+/// Errors: `FPGA_STATUS_INVALID_STATE`, `FPGA_STATUS_NULL_POINTER`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fpga_job_set_log_callback(
+    job: *mut fpga_job,
+    callback: fpga_log_callback,
+    userdata: *mut c_void,
+) -> fpga_status {
+    guard(|_| {
+        // SAFETY: the caller's contract for a handle.
+        let job = unsafe { borrow(job) }?;
+        job.prepare(|watch| watch.log = Callback::new(callback, userdata))
     })
 }
 
@@ -250,7 +336,28 @@ pub unsafe extern "C" fn fpga_job_set_cancel_token(
         // SAFETY: the caller's contract for handles.
         let (job, token) = unsafe { (borrow(job)?, token.as_ref()) };
         let cancel = token.map_or_else(CancelToken::new, |token| token.token.clone());
-        job.prepare(|work| work.cancel = cancel)
+        job.prepare(|watch| watch.cancel = cancel)
+    })
+}
+
+/// Writes how many bytes the job is expected to take beyond its model while it runs. What fits into the
+/// budget of the context is decided by this number.
+///
+/// Ownership: both pointers are borrowed for the call.
+/// Threads: any.
+/// NULL: neither pointer may be NULL.
+/// Errors: `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_SHAPE` if the request does not fit the model;
+/// `FPGA_STATUS_INVALID_STATE` if the job runs or has run; `FPGA_STATUS_NULL_POINTER`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fpga_job_estimate_memory(
+    job: *const fpga_job,
+    bytes: *mut u64,
+) -> fpga_status {
+    guard(|_| {
+        // SAFETY: the caller's contract for an output and a handle.
+        let (out, job) = unsafe { (Out::new(bytes, "bytes")?, borrow(job)?) };
+        out.set(job.memory()?);
+        Ok(())
     })
 }
 
@@ -260,7 +367,8 @@ pub unsafe extern "C" fn fpga_job_set_cancel_token(
 /// Threads: any. Jobs may run side by side, also on one model; each has its own threads. One job runs
 /// once.
 /// NULL: `job` must not be NULL.
-/// Errors: `FPGA_STATUS_CANCELLED`; `FPGA_STATUS_SHAPE`, `FPGA_STATUS_INVALID_ARGUMENT` if something does
+/// Errors: `FPGA_STATUS_CANCELLED`; `FPGA_STATUS_MEMORY_BUDGET` if it does not fit now, and then it may be
+/// run again; `FPGA_STATUS_SHAPE`, `FPGA_STATUS_INVALID_ARGUMENT` if something does
 /// not fit the picture or the model; `FPGA_STATUS_DEVICE`, `FPGA_STATUS_NOT_FINITE`,
 /// `FPGA_STATUS_UNSUPPORTED`; `FPGA_STATUS_INVALID_STATE` if it runs or has run;
 /// `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`, `FPGA_STATUS_NULL_POINTER`.
@@ -290,6 +398,51 @@ pub unsafe extern "C" fn fpga_job_get_state(job: *const fpga_job, state: *mut u3
     })
 }
 
+/// Writes the last message of the job's progress, also after it was cancelled; `phase` is 0 if there was
+/// none yet.
+///
+/// `size` is `sizeof *progress`; it becomes `struct_size`.
+///
+/// Ownership: both pointers are borrowed for the call.
+/// Threads: any, also while the job runs.
+/// NULL: neither pointer may be NULL.
+/// Errors: `FPGA_STATUS_INVALID_STRUCT_SIZE`, `FPGA_STATUS_NULL_POINTER`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fpga_job_get_progress(
+    job: *const fpga_job,
+    progress: *mut fpga_progress,
+    size: usize,
+) -> fpga_status {
+    guard(|_| {
+        // SAFETY: the caller's contract for a handle and a struct of `size` bytes.
+        unsafe {
+            let last = borrow(job)?.course.last();
+            let message = last.map_or_else(fpga_progress::defaults, |(message, _)| message);
+            growing::write(&message, progress, size)
+        }
+    })
+}
+
+/// Writes how many faces (of a restoration) or pictures (of a generation) were finished, also when the
+/// job was cancelled or failed after them.
+///
+/// Ownership: both pointers are borrowed for the call.
+/// Threads: any, also while the job runs.
+/// NULL: neither pointer may be NULL.
+/// Errors: `FPGA_STATUS_NULL_POINTER`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fpga_job_num_finished(
+    job: *const fpga_job,
+    num_finished: *mut usize,
+) -> fpga_status {
+    guard(|_| {
+        // SAFETY: the caller's contract for an output and a handle.
+        let (out, job) = unsafe { (Out::new(num_finished, "num_finished")?, borrow(job)?) };
+        out.set(job.finished());
+        Ok(())
+    })
+}
+
 /// Copies the message of a job that failed or was cancelled; empty in every other state.
 ///
 /// With `buffer` NULL and `capacity` 0 it only writes the size to `needed`, the final NUL included.
@@ -312,13 +465,14 @@ pub unsafe extern "C" fn fpga_job_error_message(
     })
 }
 
-/// Hands over the result of a job that is done. It can be taken once.
+/// Hands over the result of a restoration that is done. It can be taken once.
 ///
 /// Ownership: `*restoration` is the caller's; free it with `fpga_restoration_free`. It does not need
 /// the job, the model or the context any more.
 /// Threads: any.
 /// NULL: neither pointer may be NULL.
-/// Errors: `FPGA_STATUS_INVALID_STATE` if there is no result, or no more; `FPGA_STATUS_NULL_POINTER`.
+/// Errors: `FPGA_STATUS_INVALID_STATE` if there is no result, or no more, or one of another kind;
+/// `FPGA_STATUS_NULL_POINTER`.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn fpga_job_take_restoration(
@@ -328,7 +482,35 @@ pub unsafe extern "C" fn fpga_job_take_restoration(
     guard(|_| {
         // SAFETY: the caller's contract for an output and a handle.
         let (out, job) = unsafe { (Out::handle(restoration)?, borrow(job)?) };
-        out.give(job.take()?);
+        out.give(job.take(|product| match product {
+            Product::Restoration(result) => Ok(result),
+            other => Err(other),
+        })?);
+        Ok(())
+    })
+}
+
+/// Hands over the result of a generation that is done. It can be taken once.
+///
+/// Ownership: `*generation` is the caller's; free it with `fpga_generation_free`. It does not need the
+/// job, the model or the context any more.
+/// Threads: any.
+/// NULL: neither pointer may be NULL.
+/// Errors: `FPGA_STATUS_INVALID_STATE` if there is no result, or no more, or one of another kind;
+/// `FPGA_STATUS_NULL_POINTER`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn fpga_job_take_generation(
+    job: *mut fpga_job,
+    generation: *mut *mut fpga_generation,
+) -> fpga_status {
+    guard(|_| {
+        // SAFETY: the caller's contract for an output and a handle.
+        let (out, job) = unsafe { (Out::handle(generation)?, borrow(job)?) };
+        out.give(job.take(|product| match product {
+            Product::Generation(result) => Ok(result),
+            other => Err(other),
+        })?);
         Ok(())
     })
 }

@@ -27,6 +27,8 @@ mod fault;
 mod growing;
 mod guard;
 mod handle;
+mod memory;
+mod task;
 mod text;
 mod view;
 mod workers;
@@ -38,15 +40,25 @@ mod status;
 
 mod error;
 
+mod device;
+
 mod context;
 
+mod source;
+
 mod model;
+
+mod controlnet;
 
 mod image;
 
 mod face;
 
 mod params;
+
+mod sampler;
+
+mod generate;
 
 mod cancel;
 
@@ -56,15 +68,23 @@ mod job;
 
 mod restoration;
 
+mod generation;
+
 pub use cancel::*;
 pub use context::*;
+pub use controlnet::*;
+pub use device::*;
 pub use error::*;
 pub use face::*;
+pub use generate::*;
+pub use generation::*;
 pub use image::*;
 pub use job::*;
 pub use model::*;
 pub use params::*;
 pub use progress::*;
 pub use restoration::*;
+pub use sampler::*;
+pub use source::*;
 pub use status::*;
 pub use version::*;

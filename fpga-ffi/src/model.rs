@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 use std::ffi::c_char;
 use std::sync::Arc;
 
+use fpga_core::Context as _;
 use fpga_core::pipeline::{LoadOptions, StableDiffusion};
-use fpga_core::weights::Storage;
+use fpga_core::weights::{Checkpoint, SingleFile, Storage};
 
 use crate::context::fpga_context;
 use crate::fault::{Fault, Outcome};
 use crate::growing::{self, Growing};
 use crate::guard::{guard, release};
 use crate::handle::{Handle, borrow, share};
+use crate::memory::Reservation;
+use crate::source::fpga_source;
 use crate::status::fpga_status;
 use crate::text::{copy_out, json};
 use crate::view::{Out, optional_text, text, zero};
@@ -31,7 +34,7 @@ pub enum fpga_storage {
 }
 
 impl fpga_storage {
-    fn from_code(code: u32) -> Outcome<Storage> {
+    pub(crate) fn from_code(code: u32, field: &str) -> Outcome<Storage> {
         Ok(match code {
             1 => Storage::AsStored,
             2 => Storage::F32,
@@ -39,7 +42,7 @@ impl fpga_storage {
             4 => Storage::BF16,
             _ => {
                 let why = format!("no such storage: {code}");
-                return Err(Fault::argument("fpga_model_params.storage", why));
+                return Err(Fault::argument(field, why));
             }
         })
     }
@@ -85,6 +88,35 @@ unsafe impl Growing for fpga_model_params {
 pub struct fpga_model {
     pub(crate) context: Arc<fpga_context>,
     pub(crate) model: StableDiffusion,
+    /// What its weights take.
+    memory: Reservation,
+}
+
+/// What a load takes beyond the weights: the largest tensor twice, and one small picture.
+const LOADING: u64 = 384 << 20;
+
+impl fpga_model {
+    /// Refuses what does not fit the context's budget before any weight is read.
+    fn load(
+        context: Arc<fpga_context>,
+        options: &LoadOptions,
+        open: impl FnOnce() -> Outcome<Checkpoint> + Send,
+    ) -> Outcome<Arc<Self>> {
+        let device = context.device.open()?;
+        let (model, memory) = context.run(|| {
+            let checkpoint = open()?;
+            let weights = checkpoint.loaded_bytes(options.storage)?;
+            let mut memory = (context.ledger).reserve(weights.saturating_add(LOADING), "model")?;
+            let model = StableDiffusion::load_parts(&checkpoint, options, &device)?;
+            memory.shrink_to(weights);
+            Ok((model, memory))
+        })?;
+        Ok(Arc::new(Self {
+            context,
+            model,
+            memory,
+        }))
+    }
 }
 
 impl Handle for fpga_model {
@@ -116,6 +148,7 @@ pub unsafe extern "C" fn fpga_model_params_init(
 /// NULL: `params` may be NULL for the defaults; nothing else may.
 /// Errors: `FPGA_STATUS_IO`, `FPGA_STATUS_FORMAT`, `FPGA_STATUS_WEIGHTS`, `FPGA_STATUS_UNSUPPORTED`,
 /// `FPGA_STATUS_DEVICE`, `FPGA_STATUS_INVALID_ARGUMENT`, each naming part and file;
+/// `FPGA_STATUS_MEMORY_BUDGET` before any weight is read;
 /// `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`; those of `fpga_context_new`.
 #[unsafe(no_mangle)]
 #[must_use]
@@ -132,9 +165,87 @@ pub unsafe extern "C" fn fpga_model_load(
         let (context, path, options) =
             unsafe { (share(context)?, text(path, "path")?, options(params)?) };
         scope.enter(&context)?;
-        let device = context.device.open()?;
-        let model = context.run(|| Ok(StableDiffusion::load(path, &options, &device)?))?;
-        out.give(Arc::new(fpga_model { context, model }));
+        let open = || Ok(options.open(path).context(|| format!("model {path}"))?);
+        out.give(fpga_model::load(context, &options, open)?);
+        Ok(())
+    })
+}
+
+/// Loads a single-file checkpoint from the caller's memory or through the caller's reading.
+///
+/// Such a checkpoint has no tokenizer: name a folder that has one in `params`, or prompts are refused.
+///
+/// Ownership: inputs are borrowed for the call. `*model` is the caller's; free it with
+/// `fpga_model_free`. It does not need the source any more.
+/// Threads: any. Loads from one source may run side by side; their reads take turns.
+/// NULL: `params` may be NULL for the defaults; nothing else may.
+/// Errors: those of `fpga_model_load`.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn fpga_model_load_source(
+    context: *const fpga_context,
+    source: *const fpga_source,
+    params: *const fpga_model_params,
+    model: *mut *mut fpga_model,
+) -> fpga_status {
+    guard(|scope| {
+        // SAFETY: the caller's contract for an output.
+        let out = unsafe { Out::handle(model) }?;
+        // SAFETY: the caller's contract for handles and a params struct.
+        let (context, source, options) =
+            unsafe { (share(context)?, share(source)?, options(params)?) };
+        scope.enter(&context)?;
+        let open = || {
+            let file = SingleFile::from_source(source.tensors.clone())?;
+            Ok(Checkpoint::File(Box::new(file)))
+        };
+        out.give(fpga_model::load(context, &options, open)?);
+        Ok(())
+    })
+}
+
+/// Writes how many bytes the weights of a checkpoint will take, without reading them.
+///
+/// Ownership: all pointers are borrowed for the call.
+/// Threads: any.
+/// NULL: `params` may be NULL for the defaults; nothing else may.
+/// Errors: `FPGA_STATUS_IO`, `FPGA_STATUS_FORMAT`, `FPGA_STATUS_UNSUPPORTED`; those that
+/// `fpga_model_load` has for its arguments.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fpga_model_estimate_memory(
+    path: *const c_char,
+    params: *const fpga_model_params,
+    bytes: *mut u64,
+) -> fpga_status {
+    guard(|_| {
+        // SAFETY: the caller's contract for an output, a string and a params struct.
+        let (out, path, options) = unsafe {
+            (
+                Out::new(bytes, "bytes")?,
+                text(path, "path")?,
+                options(params)?,
+            )
+        };
+        out.set(options.open(path)?.loaded_bytes(options.storage)?);
+        Ok(())
+    })
+}
+
+/// Writes how many bytes the weights of a model take, by the library's estimate.
+///
+/// Ownership: both pointers are borrowed for the call.
+/// Threads: any.
+/// NULL: neither pointer may be NULL.
+/// Errors: `FPGA_STATUS_NULL_POINTER`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fpga_model_memory(
+    model: *const fpga_model,
+    bytes: *mut u64,
+) -> fpga_status {
+    guard(|_| {
+        // SAFETY: the caller's contract for an output and a handle.
+        let (out, model) = unsafe { (Out::new(bytes, "bytes")?, borrow(model)?) };
+        out.set(model.memory.bytes());
         Ok(())
     })
 }
@@ -151,7 +262,7 @@ unsafe fn options(params: *const fpga_model_params) -> Outcome<LoadOptions> {
     // SAFETY: this function's contract.
     let string = |pointer, name| unsafe { optional_text(pointer, name) };
     Ok(LoadOptions {
-        storage: fpga_storage::from_code(params.storage)?,
+        storage: fpga_storage::from_code(params.storage, "fpga_model_params.storage")?,
         variant: string(params.variant, "fpga_model_params.variant")?.map(Into::into),
         tokenizer: string(params.tokenizer, "fpga_model_params.tokenizer")?.map(Into::into),
         tokenizer_2: string(params.tokenizer_2, "fpga_model_params.tokenizer_2")?.map(Into::into),

@@ -130,14 +130,14 @@ unsafe impl Growing for fpga_restore_params {
 static NO_PICTURE: LazyLock<RgbImage> = LazyLock::new(RgbImage::default);
 
 impl fpga_long_prompt {
-    fn from_code(code: u32) -> Outcome<LongPrompt> {
+    pub(crate) fn from_code(code: u32, field: &str) -> Outcome<LongPrompt> {
         Ok(match code {
             1 => LongPrompt::Refuse,
             2 => LongPrompt::Truncate,
             3 => LongPrompt::Split,
             _ => {
                 let why = format!("no such choice: {code}");
-                return Err(Fault::argument("fpga_restore_params.long_prompt", why));
+                return Err(Fault::argument(field, why));
             }
         })
     }
@@ -154,13 +154,13 @@ impl From<LongPrompt> for fpga_long_prompt {
 }
 
 impl fpga_noise {
-    fn from_code(code: u32) -> Outcome<NoiseKind> {
+    pub(crate) fn from_code(code: u32, field: &str) -> Outcome<NoiseKind> {
         Ok(match code {
             1 => NoiseKind::TorchCpu,
             2 => NoiseKind::Philox,
             _ => {
                 let why = format!("no such noise: {code}");
-                return Err(Fault::argument("fpga_restore_params.noise", why));
+                return Err(Fault::argument(field, why));
             }
         })
     }
@@ -220,7 +220,10 @@ pub(crate) unsafe fn copy_in(
         prompt: prompt.unwrap_or_default().into(),
         negative_prompt: negative.unwrap_or_default().into(),
         source_prompt: source.map(Prompt::from),
-        long_prompt: fpga_long_prompt::from_code(params.long_prompt)?,
+        long_prompt: fpga_long_prompt::from_code(
+            params.long_prompt,
+            "fpga_restore_params.long_prompt",
+        )?,
         depth: params.depth,
         steps: params.steps as usize,
         fixed_point_iterations: params.fixed_point_iterations as usize,
@@ -230,7 +233,7 @@ pub(crate) unsafe fn copy_in(
         },
         variation: params.variation,
         seed: seeded.then_some(params.seed),
-        noise: fpga_noise::from_code(params.noise)?,
+        noise: fpga_noise::from_code(params.noise, "fpga_restore_params.noise")?,
         crop: CropSettings {
             size: params.model_size,
             reach: params.crop_reach,
@@ -240,6 +243,7 @@ pub(crate) unsafe fn copy_in(
         gate: Gate {
             max_seam_delta_e: params.max_seam_delta_e,
             min_sharpness_gain: params.min_sharpness_gain,
+            ..Gate::default()
         },
         measure_round_trip: flag(
             params.measure_round_trip,
@@ -308,6 +312,7 @@ mod tests {
             gate: Gate {
                 max_seam_delta_e: 0.18,
                 min_sharpness_gain: 0.19,
+                ..Gate::default()
             },
             measure_round_trip: false,
             ..RestoreRequest::new(&NO_PICTURE, Vec::new(), "new")

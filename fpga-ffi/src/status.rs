@@ -45,6 +45,9 @@ pub enum fpga_status {
     NotFinite = 106,
     /// The caller asked to stop: by a cancel token, or by the return value of a callback.
     Cancelled = 107,
+    /// The work needs more memory than the budget of its context leaves, by the library's estimate,
+    /// which the message names. Nothing was allocated.
+    MemoryBudget = 108,
     /// The library ran into its own bug. The context of the call is unusable from now on.
     Panic = 200,
     /// An earlier call on this context ended with `FPGA_STATUS_PANIC`; free the context.
@@ -54,7 +57,7 @@ pub enum fpga_status {
 }
 
 impl fpga_status {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 19] = [
         Self::Ok,
         Self::NullPointer,
         Self::InvalidArgument,
@@ -70,6 +73,7 @@ impl fpga_status {
         Self::Device,
         Self::NotFinite,
         Self::Cancelled,
+        Self::MemoryBudget,
         Self::Panic,
         Self::Poisoned,
         Self::Internal,
@@ -96,6 +100,7 @@ impl fpga_status {
             Self::Device => c"FPGA_STATUS_DEVICE",
             Self::NotFinite => c"FPGA_STATUS_NOT_FINITE",
             Self::Cancelled => c"FPGA_STATUS_CANCELLED",
+            Self::MemoryBudget => c"FPGA_STATUS_MEMORY_BUDGET",
             Self::Panic => c"FPGA_STATUS_PANIC",
             Self::Poisoned => c"FPGA_STATUS_POISONED",
             Self::Internal => c"FPGA_STATUS_INTERNAL",

@@ -37,6 +37,9 @@ static void macros_and_init_functions_agree(void)
     AGREE(fpga_image_view, fpga_image_view_init, FPGA_IMAGE_VIEW_INIT);
     AGREE(fpga_face, fpga_face_init, FPGA_FACE_INIT);
     AGREE(fpga_restore_params, fpga_restore_params_init, FPGA_RESTORE_PARAMS_INIT);
+    AGREE(fpga_generate_params, fpga_generate_params_init, FPGA_GENERATE_PARAMS_INIT);
+    AGREE(fpga_control, fpga_control_init, FPGA_CONTROL_INIT);
+    AGREE(fpga_io, fpga_io_init, FPGA_IO_INIT);
 #undef AGREE
 }
 
@@ -52,7 +55,16 @@ static void null_is_refused_and_freed(void)
     fpga_cancel_token *token = GARBAGE(fpga_cancel_token);
     fpga_restoration *restoration = GARBAGE(fpga_restoration);
     fpga_face_report report;
+    fpga_generation *generation = GARBAGE(fpga_generation);
+    fpga_controlnet *controlnet = GARBAGE(fpga_controlnet);
+    fpga_source *source = GARBAGE(fpga_source);
+    fpga_generation_report made;
+    fpga_progress progress;
 
+    fpga_device_list_free(NULL);
+    fpga_source_free(NULL);
+    fpga_controlnet_free(NULL);
+    fpga_generation_free(NULL);
     fpga_context_free(NULL);
     fpga_model_free(NULL);
     fpga_job_free(NULL);
@@ -88,6 +100,33 @@ static void null_is_refused_and_freed(void)
     CHECK(fpga_restoration_face_report(NULL, 0, &report, sizeof report) == NULL_POINTER);
     CHECK(fpga_restoration_face_verdict(NULL, 0, text, sizeof text, &size) == NULL_POINTER);
     CHECK(fpga_restoration_report_json(NULL, text, sizeof text, &size) == NULL_POINTER);
+    CHECK(fpga_device_list_new(NULL) == NULL_POINTER);
+    CHECK(fpga_device_list_count(NULL, &size) == NULL_POINTER);
+    CHECK(fpga_device_list_id(NULL, 0, text, sizeof text, &size) == NULL_POINTER);
+    CHECK(fpga_device_list_name(NULL, 0, text, sizeof text, &size) == NULL_POINTER);
+    CHECK(fpga_context_memory_in_use(NULL, &large) == NULL_POINTER);
+    CHECK(fpga_source_new_memory(NULL, 0, NULL, &source) == NULL_POINTER && source == NULL);
+    CHECK(fpga_source_new_memory(&byte, 1, NULL, NULL) == NULL_POINTER);
+    CHECK(fpga_source_new_io(NULL, &source) == NULL_POINTER);
+    CHECK(fpga_model_load_source(NULL, NULL, NULL, &model) == NULL_POINTER && model == NULL);
+    CHECK(fpga_model_estimate_memory(NULL, NULL, &large) == NULL_POINTER);
+    CHECK(fpga_model_memory(NULL, &large) == NULL_POINTER);
+    CHECK(fpga_controlnet_load(NULL, "x", 1, &controlnet) == NULL_POINTER && controlnet == NULL);
+    CHECK(fpga_controlnet_load_source(NULL, NULL, 1, &controlnet) == NULL_POINTER);
+    CHECK(fpga_controlnet_load_report_json(NULL, text, sizeof text, &size) == NULL_POINTER);
+    CHECK(fpga_job_new_generate(NULL, NULL, &job) == NULL_POINTER && job == NULL);
+    CHECK(fpga_job_new_generate(NULL, NULL, NULL) == NULL_POINTER);
+    CHECK(fpga_job_set_preview_callback(NULL, NULL, NULL) == NULL_POINTER);
+    CHECK(fpga_job_set_log_callback(NULL, NULL, NULL) == NULL_POINTER);
+    CHECK(fpga_job_estimate_memory(NULL, &large) == NULL_POINTER);
+    CHECK(fpga_job_get_progress(NULL, &progress, sizeof progress) == NULL_POINTER);
+    CHECK(fpga_job_num_finished(NULL, &size) == NULL_POINTER);
+    CHECK(fpga_job_take_generation(NULL, &generation) == NULL_POINTER && generation == NULL);
+    CHECK(fpga_generation_num_pictures(NULL, &size) == NULL_POINTER);
+    CHECK(fpga_generation_size(NULL, 0, &number, &number) == NULL_POINTER);
+    CHECK(fpga_generation_copy_picture(NULL, 0, &byte, 1, 1) == NULL_POINTER);
+    CHECK(fpga_generation_get_report(NULL, &made, sizeof made) == NULL_POINTER);
+    CHECK(fpga_generation_report_json(NULL, text, sizeof text, &size) == NULL_POINTER);
     CHECK(fpga_last_error_message(NULL, 0, NULL) == NULL_POINTER);
     CHECK(fpga_last_error_message(NULL, 8, &size) == NULL_POINTER);
 

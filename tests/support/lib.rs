@@ -1,4 +1,6 @@
-//! What the tests of this workspace share: the parity runner, as a library.
+//! What the tests of this workspace share: the parity runner, as a library, and small models.
 
 #[path = "../parity/mod.rs"]
 pub mod parity;
+
+pub mod models;

@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use crate::nn::{Conv2d, Window, silu};
+use crate::nn::{Conv2d, Window, randomize, silu};
 
 /// Eight convolutions that shrink a picture eightfold (Zhang et al. 2023, section 3.3).
 ///
@@ -28,6 +28,32 @@ impl ConditionEncoder {
             blocks: channels.windows(2).flat_map(halve).collect(),
             conv_out: Conv2d::new(channels[channels.len() - 1], outputs, Window::SAME, device),
         }
+    }
+
+    /// As training starts: random, but for the last layer, which is zero, so that the hint is zero.
+    #[must_use]
+    pub fn fresh(inputs: usize, channels: &[usize], outputs: usize, at: (u64, &Device)) -> Self {
+        let (seed, device) = at;
+        let zeros = Self::new(inputs, channels, outputs, device);
+        Self {
+            conv_out: zeros.conv_out.clone(),
+            ..randomize(zeros, seed)
+        }
+    }
+
+    /// Channels of the condition picture.
+    pub fn inputs(&self) -> usize {
+        self.conv_in.weight.lazy_shape()[1]
+    }
+
+    /// Channels of the hint.
+    pub fn outputs(&self) -> usize {
+        self.conv_out.weight.lazy_shape()[0]
+    }
+
+    /// How many times smaller the hint is than the condition picture.
+    pub fn shrinkage(&self) -> usize {
+        1 << (self.blocks.len() / 2)
     }
 
     /// # Shapes

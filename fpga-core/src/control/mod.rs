@@ -1,9 +1,11 @@
 //! Spatial guidance: a trainable copy of the UNet's encoder speaks through zero convolutions
-//! (ControlNet, Zhang et al. 2023).
+//! (ControlNet, Zhang et al. 2023), or copies of its layers are merged into the UNet itself
+//! (RepControlNet, Deng et al. 2024).
 
 mod condition;
 mod config;
 mod drawing;
+mod rep;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -11,10 +13,15 @@ use burn::tensor::{Device, Tensor};
 pub use condition::ConditionEncoder;
 pub use config::{ChannelOrder, ControlNetConfig};
 pub use drawing::{draw_hands, draw_landmarks5, draw_landmarks68, draw_skeleton};
+pub use rep::{
+    Coefficients, ModalBranch, ModalDelta, ModalLayers, ModalUNet, RepControlNet, blend,
+};
 
 use crate::error::{Error, Result};
 use crate::nn::{Conv2d, Window};
-use crate::unet::{Conditioning, ControlResiduals, Encoded, PreparedConditioning, UNetEncoder};
+use crate::unet::{
+    Conditioning, ControlResiduals, Encoded, PreparedConditioning, UNet, UNetEncoder,
+};
 
 /// Makes residuals for a UNet's skip connections from a condition picture.
 #[derive(Module, Debug)]
@@ -50,9 +57,43 @@ impl ControlNetConfig {
 }
 
 impl ControlNet {
+    /// As training starts: the UNet's own encoder, and silent taps; the condition encoder is random but
+    /// for its last layer. `widths` are the condition encoder's (16, 32, 96, 256 in the paper).
+    ///
+    /// # Errors
+    /// As [`ControlNetConfig::check`].
+    pub fn from_unet(unet: &UNet, widths: &[usize], seed: u64) -> Result<Self> {
+        let config = ControlNetConfig {
+            encoder: unet.config().encoder.clone(),
+            condition_channels: 3,
+            channel_order: ChannelOrder::Rgb,
+            condition_widths: widths.to_vec(),
+            global_pool: false,
+        };
+        let device = unet.devices().into_iter().next();
+        let device = device.expect("a UNet has parameters");
+        let silent = config.init(&device)?;
+        let outputs = silent.controlnet_cond_embedding.outputs();
+        Ok(Self {
+            encoder: unet.encoder().clone(),
+            controlnet_cond_embedding: ConditionEncoder::fresh(
+                config.condition_channels,
+                widths,
+                outputs,
+                (seed, &device),
+            ),
+            ..silent
+        })
+    }
+
     /// The sizes that this network was built from.
     pub fn config(&self) -> &ControlNetConfig {
         &self.config
+    }
+
+    /// What encodes the condition picture; a RepControlNet may start from it.
+    pub fn condition_encoder(&self) -> &ConditionEncoder {
+        &self.controlnet_cond_embedding
     }
 
     /// Encodes the condition picture, once per job.

@@ -42,6 +42,17 @@ pub fn align_face(picture: &RgbImage, landmarks: &Landmarks5) -> Result<RgbImage
     Ok(warp(picture, &to_picture, [ALIGNED_SIZE; 2]))
 }
 
+/// The same, `side` pixels wide and high.
+///
+/// # Errors
+/// If the landmarks leave scale and turn open.
+pub fn align_face_to(picture: &RgbImage, landmarks: &Landmarks5, side: u32) -> Result<RgbImage> {
+    let to_picture = alignment(landmarks)?.inverse()?;
+    let shrink = f64::from(ALIGNED_SIZE) / f64::from(side.max(1));
+    let to_picture = to_picture.after(&Affine::similarity(shrink, 0.0, [0.0; 2]));
+    Ok(warp(picture, &to_picture, [side; 2]))
+}
+
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;

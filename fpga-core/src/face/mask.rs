@@ -15,7 +15,7 @@ use super::landmarks::Landmarks5;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Eyes and mouth span the middle of a face; forehead, chin and cheeks lie this far around them.
-const HULL_GROWTH: f64 = 0.8;
+pub(super) const HULL_GROWTH: f64 = 0.8;
 
 /// What a face mask is made from.
 #[derive(Clone, Copy, Debug)]
@@ -204,7 +204,7 @@ fn ramp(t: f64) -> f32 {
 }
 
 /// Weights that rise over `width` pixels of `depth` inside a shape.
-fn fading(
+pub(super) fn fading(
     rectangle: [usize; 4],
     width: f64,
     depth: impl Fn([f64; 2]) -> f64 + Sync,
@@ -298,7 +298,7 @@ fn free_sides(plan: &CropPlan) -> [bool; 4] {
 /// Distance to the union of all lines between the points. Inside the points' hull it is below a
 /// third of the face's extent, outside it is the distance to the hull: grown by [`HULL_GROWTH`], the
 /// two are one shape.
-fn distance_to_hull(points: &[[f64; 2]], p: [f64; 2]) -> f64 {
+pub(super) fn distance_to_hull(points: &[[f64; 2]], p: [f64; 2]) -> f64 {
     let mut nearest = f64::INFINITY;
     for (i, &start) in points.iter().enumerate() {
         for &end in &points[i + 1..] {

@@ -36,6 +36,7 @@ mod paste;
 mod planes;
 mod portrait;
 mod pose_crop;
+mod region;
 mod resample;
 mod residual;
 mod scrfd;
@@ -46,7 +47,7 @@ mod whole_body;
 mod yolox;
 
 pub use affine::Affine;
-pub use align::{ALIGNED_SIZE, ARCFACE_TEMPLATE, align_face, alignment};
+pub use align::{ALIGNED_SIZE, ARCFACE_TEMPLATE, align_face, align_face_to, alignment};
 pub use arcface::{ArcFace, ArcFaceConfig, ArcFaceEmbedder, IResBlock};
 pub use assign::{Assigned, AssignmentRules, Evidence, KnownPerson, Sighting, assign_faces};
 pub use bisenet::{
@@ -73,6 +74,7 @@ pub use onnx::{
 pub use parts::{FaceParser, FacePart, PartMap};
 pub use paste::{PasteReport, changed_outside, paste};
 pub use pose_crop::PoseCrop;
+pub use region::{face_region, head_of_body};
 pub use residual::ResidualStage;
 pub use scrfd::{DetectionLimits, ScrfdLayout};
 pub use skeleton::{Extremities, Keypoint, PoseEstimator, SEEN, Skeleton};

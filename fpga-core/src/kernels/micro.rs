@@ -38,6 +38,10 @@ pub(super) struct Product {
 
 /// Steps of `k` by which the panel is fetched early: the first tile meets it cold.
 const AHEAD: usize = 16;
+/// Steps of `k` without a branch between them.
+const UNROLL: usize = 4;
+/// Values of a cache line.
+const LINE: usize = 16;
 
 /// Rows of a tile that is `vectors` registers wide, so that all its sums stay in registers.
 pub(super) const fn tile_rows(registers: usize, vectors: usize) -> usize {
@@ -107,27 +111,47 @@ unsafe fn tile<S: Simd, const M: usize, const N: usize>(simd: S, product: Produc
     // SAFETY: rows are below M, columns below `columns`, steps below k: the caller promises all of them.
     unsafe {
         let mut sums = begin::<S, M, N>(simd, start, c, c_stride, columns);
-        let mut row = b;
-        for step in 0..k {
-            for j in 0..N {
-                simd.prefetch(row.wrapping_add((AHEAD * N + j) * width));
-            }
-            let mut panel = [simd.splat(0.0); N];
-            for (j, vector) in panel.iter_mut().enumerate() {
-                *vector = simd.load(row.add(j * width));
-            }
-            for (i, sums) in sums.iter_mut().enumerate() {
-                let value = simd.splat(*a.add(i * a_stride + step));
-                for (sum, &vector) in sums.iter_mut().zip(&panel) {
-                    *sum = simd.mul_add(value, vector, *sum);
+        let (mut row, mut column) = (b, a);
+        for _ in 0..k / UNROLL {
+            for _ in 0..UNROLL {
+                for line in (0..N * width).step_by(LINE) {
+                    simd.prefetch(row.wrapping_add(AHEAD * N * width + line));
                 }
+                add_products(simd, &mut sums, column, a_stride, row);
+                (row, column) = (row.add(N * width), column.add(1));
             }
-            row = row.add(N * width);
+        }
+        for _ in 0..k % UNROLL {
+            add_products(simd, &mut sums, column, a_stride, row);
+            (row, column) = (row.add(N * width), column.add(1));
         }
         for (i, sums) in sums.iter().enumerate() {
             for (j, &sum) in sums.iter().enumerate() {
                 write(simd, c.add(i * c_stride + j * width), sum, columns, j);
             }
+        }
+    }
+}
+
+/// One step of `k`: a column of `A` times a row of the panel.
+#[inline(always)]
+unsafe fn add_products<S: Simd, const M: usize, const N: usize>(
+    simd: S,
+    sums: &mut [[S::V; N]; M],
+    column: *const f32,
+    a_stride: usize,
+    row: *const f32,
+) {
+    let mut panel = [simd.splat(0.0); N];
+    for (j, vector) in panel.iter_mut().enumerate() {
+        // SAFETY: the caller promises N registers of the panel.
+        *vector = unsafe { simd.load(row.add(j * S::LANES)) };
+    }
+    for (i, sums) in sums.iter_mut().enumerate() {
+        // SAFETY: the caller promises M rows of `A`.
+        let value = simd.splat(unsafe { *column.add(i * a_stride) });
+        for (sum, &vector) in sums.iter_mut().zip(&panel) {
+            *sum = simd.mul_add(value, vector, *sum);
         }
     }
 }

@@ -20,13 +20,14 @@ mod norm;
 mod oracle;
 mod pack;
 mod parallel;
+mod pool;
 mod scratch;
 mod simd;
 pub(crate) mod tensor;
 mod weights;
 
 pub use activation::{Activation, add, geglu, softmax};
-pub use attention::Attention;
+pub use attention::{Attention, GroupedAttention};
 pub use conv::{Convolution, Shape, Window};
 pub use level::instruction_set;
 pub use linear::Linear;

@@ -19,3 +19,14 @@ pub fn quick_gelu<const D: usize>(input: Tensor<D>) -> Tensor<D> {
     kernels::activate(&input, Activation::QuickGelu)
         .unwrap_or_else(|| input.clone() * activation::sigmoid(input * 1.702))
 }
+
+/// `value ⊙ gelu(gate)`, value and gate side by side in the last dimension.
+///
+/// # Shapes
+/// - `both`: `[b, n, 2·width]`; returns `[b, n, width]`
+pub fn gated_gelu(both: Tensor<3>) -> Tensor<3> {
+    kernels::gated_gelu(&both).unwrap_or_else(|| {
+        let [value, gate] = both.chunk(2, 2).try_into().expect("2·width halves evenly");
+        value * gelu(gate)
+    })
+}

@@ -3,6 +3,7 @@
 //! Letters: `b` batch, `n` queries, `m` keys, `heads`, `d` width of one head.
 
 use burn::module::Module;
+use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, module, ops::AttentionModuleOptions};
 
 use super::linear::Linear;
@@ -116,6 +117,47 @@ impl Attention {
         }
     }
 
+    /// What `tokens` ask.
+    ///
+    /// # Shapes
+    /// - `tokens`: `[b, n, query_width]`
+    pub fn query(&self, tokens: Tensor<3>) -> Tensor<3> {
+        self.to_q.forward(tokens)
+    }
+
+    /// What there is for `query` in `context`.
+    ///
+    /// # Shapes
+    /// - `query` and result: `[b, n, heads·d]`
+    pub fn find(&self, query: Tensor<3>, context: KeyValue) -> Tensor<3> {
+        attend(query, context.key, context.value, self.heads, Reach::Full)
+    }
+
+    /// How `query` divides its attention among the keys.
+    ///
+    /// # Shapes
+    /// - `query`: `[b, n, heads·d]`; `key`: `[b, m, heads·d]`
+    /// - returns `[b, heads, n, m]`
+    pub fn shares(&self, query: Tensor<3>, key: Tensor<3>) -> Tensor<4> {
+        let split = |tokens: Tensor<3>| {
+            let [batch, length, width] = tokens.dims();
+            tokens
+                .reshape([batch, length, self.heads, width / self.heads])
+                .swap_dims(1, 2)
+        };
+        let (query, key) = (split(query), split(key));
+        let scale = 1.0 / (query.dims()[3] as f64).sqrt();
+        softmax(query.matmul(key.swap_dims(2, 3)) * scale, 3)
+    }
+
+    /// What was found, in the tokens' own terms, added to `residual`.
+    ///
+    /// # Shapes
+    /// - `found`: `[b, n, heads·d]`; `residual` and result: `[b, n, query_width]`
+    pub fn answer(&self, found: Tensor<3>, residual: Tensor<3>) -> Tensor<3> {
+        self.to_out.forward_added(found, residual)
+    }
+
     /// What `tokens` find, added to `residual`.
     ///
     /// # Shapes
@@ -126,8 +168,7 @@ impl Attention {
         context: KeyValue,
         residual: Tensor<3>,
     ) -> Tensor<3> {
-        let query = self.to_q.forward(tokens);
-        let found = attend(query, context.key, context.value, self.heads, Reach::Full);
-        self.to_out.forward_added(found, residual)
+        let found = self.find(self.query(tokens), context);
+        self.answer(found, residual)
     }
 }

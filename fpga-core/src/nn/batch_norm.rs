@@ -9,7 +9,7 @@ use burn::tensor::{Device, Tensor};
 use super::conv::{Conv2d, Window};
 use super::param::{cast_to, fixed_ones, fixed_zeros, ones, zeros};
 
-/// PyTorch's `eps` of every norm of these networks.
+/// PyTorch's `eps` of every norm of face networks.
 const EPSILON: f64 = 1e-5;
 
 /// Normalises each channel with the mean and variance that training left.
@@ -23,16 +23,24 @@ pub struct BatchNorm {
     pub running_mean: Param<Tensor<1>>,
     /// σ², `[channels]`
     pub running_var: Param<Tensor<1>>,
+    #[module(skip)]
+    epsilon: f64,
 }
 
 impl BatchNorm {
-    /// Changes nothing (but for ε) until weights are loaded.
+    /// Changes nothing (but for ε = 10⁻⁵) until weights are loaded.
     pub fn new(channels: usize, device: &Device) -> Self {
+        Self::with_epsilon(channels, EPSILON, device)
+    }
+
+    /// For networks with another ε than PyTorch's.
+    pub fn with_epsilon(channels: usize, epsilon: f64, device: &Device) -> Self {
         Self {
             weight: ones([channels], device),
             bias: zeros([channels], device),
             running_mean: fixed_zeros([channels], device),
             running_var: fixed_ones([channels], device),
+            epsilon,
         }
     }
 
@@ -46,7 +54,7 @@ impl BatchNorm {
             &self.running_var,
         ]
         .map(|values| cast_to(values.val(), input.dtype()));
-        let scale = weight / (variance + EPSILON).sqrt();
+        let scale = weight / (variance + self.epsilon).sqrt();
         let shift = bias - mean * scale.clone();
         let mut shape = [1; D];
         shape[1] = scale.dims()[0];
@@ -102,6 +110,7 @@ mod tests {
             bias: values([0.5, 1.0]),
             running_mean: values([1.0, -2.0]),
             running_var: values([4.0, 0.25]),
+            epsilon: EPSILON,
         };
         let input = Tensor::<4>::from_data(
             TensorData::new(vec![1.0f32, 5.0, -2.0, -1.0], [1, 2, 1, 2]),

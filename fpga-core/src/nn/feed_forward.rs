@@ -1,10 +1,10 @@
 //! The gated feed-forward layer of the transformer blocks (Shazeer 2020, "GLU variants", GEGLU).
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, activation::gelu};
+use burn::tensor::{Device, Tensor};
 
+use super::activation::gated_gelu;
 use super::linear::Linear;
-use crate::kernels::tensor as kernels;
 
 /// `W₂ (value ⊙ gelu(gate))` with `[value, gate] = W₁ x + b₁`, four times as wide inside.
 #[derive(Module, Debug)]
@@ -30,10 +30,6 @@ impl GegluFeedForward {
     /// - `tokens`, `residual` and result: `[b, n, width]`
     pub fn forward_added(&self, tokens: Tensor<3>, residual: Tensor<3>) -> Tensor<3> {
         let both = self.proj.forward(tokens);
-        let gated = kernels::gated_gelu(&both).unwrap_or_else(|| {
-            let [value, gate] = both.chunk(2, 2).try_into().expect("8·width halves evenly");
-            value * gelu(gate)
-        });
-        self.out.forward_added(gated, residual)
+        self.out.forward_added(gated_gelu(both), residual)
     }
 }

@@ -11,17 +11,21 @@ mod conv;
 mod embedding;
 mod feed_forward;
 mod fields;
+mod grouped;
 mod init;
 mod linear;
 mod map;
+mod module_path;
 mod norm;
 mod param;
+mod parameters;
+mod perceiver;
 mod prelu;
 mod resample;
 mod resnet;
 mod timestep;
 
-pub use activation::{gelu, quick_gelu, silu};
+pub use activation::{gated_gelu, gelu, quick_gelu, silu};
 pub use attention::{Attention, AttentionConfig, KeyValue, Reach, attend};
 pub use batch_norm::{BatchNorm, ConvNorm};
 pub use clip::{
@@ -31,11 +35,17 @@ pub use conv::{Added, Conv2d, Window};
 pub use embedding::Embedding;
 pub use feed_forward::GegluFeedForward;
 pub(crate) use fields::{DEPTHS, Fields, WIDTHS};
+pub use grouped::{Groups, attend_groups};
 pub use init::randomize;
 pub use linear::Linear;
 pub use map::{add, join_channels, to_map, to_tokens};
+pub(crate) use module_path::ModulePath;
 pub use norm::{GroupNorm, LayerNorm};
 pub(crate) use param::{cast_to, zeros};
+pub use parameters::{Flat, ParameterSet, map_parameters, visit_parameters};
+pub use perceiver::{
+    Perceiver, PerceiverAttention, PerceiverConfig, PerceiverFeedForward, PerceiverLayer,
+};
 pub use prelu::PRelu;
 pub use resample::{Downsample, Upsample};
 pub use resnet::{ResnetBlock, ResnetConfig};

@@ -57,6 +57,16 @@ impl Canvas<'_> {
         }
     }
 
+    /// Width and height of the result.
+    pub(crate) fn size(&self) -> [u32; 2] {
+        match *self {
+            Self::Blank { width, height } => [width, height],
+            Self::Picture { picture, .. } | Self::Masked { picture, .. } => {
+                picture.dimensions().into()
+            }
+        }
+    }
+
     /// Width and height that the model works on.
     ///
     /// # Errors
@@ -64,10 +74,7 @@ impl Canvas<'_> {
     /// one, or a mask of another size than its picture.
     pub(crate) fn padded_size(&self, model: &StableDiffusion) -> Result<[u32; 2]> {
         let unit = model.vae.config().reduction() as u32;
-        let (width, height) = match *self {
-            Self::Blank { width, height } => (width, height),
-            Self::Picture { picture, .. } | Self::Masked { picture, .. } => picture.dimensions(),
-        };
+        let [width, height] = self.size();
         if width == 0 || height == 0 || width > MAX_SIDE || height > MAX_SIDE {
             let why = format!("sides must be from 1 to {MAX_SIDE} pixels, found {width}×{height}");
             return Err(Error::invalid("size", why));

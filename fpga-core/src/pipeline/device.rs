@@ -19,6 +19,9 @@ pub enum DeviceChoice {
     Wgpu(usize),
 }
 
+/// Cards that are looked for.
+const MAX_CARDS: usize = 64;
+
 impl FromStr for DeviceChoice {
     type Err = Error;
 
@@ -48,7 +51,39 @@ impl fmt::Display for DeviceChoice {
     }
 }
 
+/// A device of this machine that this build can use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceEntry {
+    /// How it is asked for.
+    pub choice: DeviceChoice,
+    /// What it is, for people.
+    pub name: String,
+}
+
 impl DeviceChoice {
+    /// Every device that can be opened, the CPU first. Cards are opened to find that out, which may
+    /// take seconds.
+    pub fn list() -> Vec<DeviceEntry> {
+        let kinds: [fn(usize) -> Self; 2] = [Self::Cuda, Self::Wgpu];
+        let cards = kinds
+            .into_iter()
+            .flat_map(|kind| (0..MAX_CARDS).map(kind).map_while(Self::entry));
+        Self::Cpu.entry().into_iter().chain(cards).collect()
+    }
+
+    fn entry(self) -> Option<DeviceEntry> {
+        let device = self.open().ok()?;
+        let name = match self {
+            Self::Cpu => {
+                let threads = std::thread::available_parallelism().map_or(1, usize::from);
+                let set = crate::kernels::instruction_set();
+                format!("CPU, {threads} threads, {set} kernels")
+            }
+            Self::Cuda(_) | Self::Wgpu(_) => card_name(&device).unwrap_or_default(),
+        };
+        Some(DeviceEntry { choice: self, name })
+    }
+
     /// The device itself.
     ///
     /// # Errors
@@ -79,6 +114,16 @@ impl DeviceChoice {
             }
         }
     }
+}
+
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+fn card_name(device: &Device) -> Option<String> {
+    device.identity().map(|identity| identity.name)
+}
+
+#[cfg(not(any(feature = "cuda", feature = "wgpu")))]
+fn card_name(_device: &Device) -> Option<String> {
+    None
 }
 
 /// GPU runtimes panic where a driver or card is missing; asked for one number, they show it here.
@@ -127,6 +172,15 @@ mod tests {
             let error = name.parse::<DeviceChoice>().unwrap_err().to_string();
             assert!(error.contains("known are cpu"), "{name}: {error}");
         }
+    }
+
+    #[cfg(feature = "flex")]
+    #[test]
+    fn the_list_starts_with_the_processor_and_every_entry_opens() {
+        let list = DeviceChoice::list();
+        assert_eq!(list[0].choice, DeviceChoice::Cpu);
+        assert!(list[0].name.starts_with("CPU, "), "{}", list[0].name);
+        assert!(list.iter().all(|entry| entry.choice.open().is_ok()));
     }
 
     #[cfg(not(feature = "cuda"))]

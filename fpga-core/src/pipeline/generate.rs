@@ -8,32 +8,21 @@ use image::RgbImage;
 use serde::Serialize;
 
 use super::canvas::{Canvas, PreparedCanvas};
-use super::guided::{ActiveControl, Guided};
-use super::job::{Monitor, Phase, Progress};
+use super::control::{self, Control, ModalControl};
+use super::guided::Guided;
+use super::job::{Level, Monitor, Phase, Progress};
 use super::model::StableDiffusion;
-use super::picture::{picture_to_tensor, tensor_to_pictures};
-use super::prompt::{Prompt, encode_prompts};
+use super::people::{People, PersonReport};
+use super::picture::tensor_to_pictures;
+use super::prompt::{Prompt, PromptChange, PromptPair, encode_prompts};
 use super::seed::{NoiseKind, resolve_seed};
 use super::watch::watch_steps;
-use crate::control::ControlNet;
 use crate::diffusion::Guidance;
 use crate::error::{Context, Error, Result};
+use crate::identity::{LeakageMeter, RegionMask};
 use crate::sampler::{Sampler, SamplerKind, sample, sample_within};
 use crate::text::LongPrompt;
 use crate::vae::Tiling;
-
-/// Spatial guidance of one ControlNet.
-#[derive(Clone, Debug)]
-pub struct Control<'a> {
-    /// The network.
-    pub net: &'a ControlNet,
-    /// Skeleton, landmarks or whatever it was trained on; as large as the picture.
-    pub condition: &'a RgbImage,
-    /// 1 as trained, 0 silent.
-    pub scale: f64,
-    /// Share of the steps at which it starts and ends to speak: `(0.0, 1.0)` for all.
-    pub window: (f64, f64),
-}
 
 /// One job of a [`PortraitGenerator`].
 #[derive(Clone, Debug)]
@@ -42,6 +31,8 @@ pub struct GenerateRequest<'a> {
     pub prompt: Prompt,
     /// What it does not show.
     pub negative_prompt: Prompt,
+    /// Prompts that take over on the way.
+    pub prompt_change: Option<PromptChange>,
     /// Prompts beyond 77 tokens.
     pub long_prompt: LongPrompt,
     /// What to start from.
@@ -62,6 +53,10 @@ pub struct GenerateRequest<'a> {
     pub tiling: Option<Tiling>,
     /// ControlNets, summed.
     pub controls: Vec<Control<'a>>,
+    /// Who appears where.
+    pub people: Option<People<'a>>,
+    /// Condition pictures of the modalities that are merged into the model's UNet.
+    pub modalities: Vec<ModalControl<'a>>,
 }
 
 impl<'a> GenerateRequest<'a> {
@@ -70,6 +65,7 @@ impl<'a> GenerateRequest<'a> {
         Self {
             prompt: prompt.into(),
             negative_prompt: Prompt::from(""),
+            prompt_change: None,
             long_prompt: LongPrompt::default(),
             canvas,
             count: 1,
@@ -80,6 +76,8 @@ impl<'a> GenerateRequest<'a> {
             noise: NoiseKind::default(),
             tiling: None,
             controls: Vec::new(),
+            people: None,
+            modalities: Vec::new(),
         }
     }
 }
@@ -105,6 +103,15 @@ pub struct Generated {
     pub steps: usize,
     /// Seconds from request to pictures.
     pub seconds: f64,
+    /// For each picture, what became of everyone in it.
+    pub people: Vec<Vec<PersonReport>>,
+}
+
+/// Latents, and what the report needs to know of how they came to be.
+struct Made {
+    sampled: Sampled,
+    regions: Vec<RegionMask>,
+    meter: Option<LeakageMeter>,
 }
 
 /// Makes pictures with one model.
@@ -129,7 +136,11 @@ impl<'m> PortraitGenerator<'m> {
         monitor: &mut Monitor<'_>,
     ) -> Result<Generated> {
         let start = std::time::Instant::now();
-        let Sampled { latents, seed } = self.sample(request, monitor)?;
+        let Made {
+            sampled: Sampled { latents, seed },
+            regions,
+            meter,
+        } = self.make(request, monitor)?;
         monitor.report(&Progress::new(Phase::Decode, 0, 1))?;
         let decoded = match request.tiling {
             Some(tiling) => {
@@ -143,13 +154,18 @@ impl<'m> PortraitGenerator<'m> {
         let pictures = decoded
             .into_iter()
             .map(|picture| request.canvas.finish(picture));
-        let pictures = pictures.collect();
+        let pictures: Vec<_> = pictures.collect();
         monitor.report(&Progress::new(Phase::Decode, 1, 1))?;
-        let steps = request.steps;
+        let people = request.people.as_ref();
+        let report = |picture| {
+            let size = request.canvas.size();
+            people.map(|people| people.report(&regions, meter.as_ref(), (picture, size)))
+        };
         Ok(Generated {
+            people: (0..pictures.len()).filter_map(report).collect(),
             pictures,
             seed,
-            steps,
+            steps: request.steps,
             seconds: start.elapsed().as_secs_f64(),
         })
     }
@@ -172,35 +188,31 @@ impl<'m> PortraitGenerator<'m> {
         request: &GenerateRequest<'_>,
         monitor: &mut Monitor<'_>,
     ) -> Result<Sampled> {
+        Ok(self.make(request, monitor)?.sampled)
+    }
+
+    fn make(&self, request: &GenerateRequest<'_>, monitor: &mut Monitor<'_>) -> Result<Made> {
         let model = self.model;
         monitor.check()?;
         check_range("count", request.count, 64)?;
         check_range("steps", request.steps, 1000)?;
         let seed = resolve_seed(request.seed);
         let mut noise = request.noise.source(seed);
+        let size = request.canvas.padded_size(model)?;
+        let regions = match &request.people {
+            Some(people) => people.regions(request.canvas.size(), size)?,
+            None => Vec::new(),
+        };
 
         monitor.report(&Progress::new(Phase::Text, 0, 1))?;
-        let size = request.canvas.padded_size(model)?;
-        let added = model
-            .unet
-            .config()
-            .encoder
-            .added
-            .map(|_| (size, &model.device));
         let texts = [&request.prompt, &request.negative_prompt];
-        let prompts = encode_prompts(model.text.as_ref(), texts, request.long_prompt, added)?
-            .repeated(request.count);
+        let prompts = self.encode(request, texts, size)?;
         let batch = prompts.positive.context.dims()[0];
-
-        let kind = request.sampler.or(model.sampler).ok_or_else(|| {
-            let why = "the model names one that is not built: choose ddim, euler, dpmpp_2m, …";
-            Error::invalid("sampler", why)
-        })?;
-        let sampler = Sampler::new(kind, &model.schedule, request.steps)?;
-        let mut sampler = match request.canvas.strength() {
-            Some(strength) => sampler.starting_at(strength)?,
-            None => sampler,
-        };
+        let mut sampler = self.sampler(request)?;
+        monitor.note(Level::Info, || {
+            let [width, height] = size;
+            format!("{width}×{height} pixels, {:?}, seed {seed}", sampler.kind())
+        });
 
         monitor.report(&Progress::new(Phase::Encode, 0, 1))?;
         let PreparedCanvas {
@@ -210,9 +222,17 @@ impl<'m> PortraitGenerator<'m> {
         } = request
             .canvas
             .prepare(model, batch, &sampler, noise.as_mut())?;
-        let controls = self.controls(request, size, sampler.timesteps())?;
-        let mut denoiser = Guided::new(&model.unet, prompts, request.guidance)?
+        let timesteps = sampler.timesteps();
+        let controls = control::activate(&request.controls, size, timesteps, &model.device)?;
+        let hint = control::hint(&request.modalities, size, latents.dims(), &model.device)?;
+        let guided = self.guided(request, prompts, size)?;
+        let people = request.people.as_ref();
+        let people = people.map(|people| people.active(&regions, batch, guided.is_guided()));
+        let mut denoiser = guided
+            .with_timesteps(timesteps)
+            .with_people(people.transpose()?)
             .with_controls(controls)
+            .with_hint(hint)
             .with_extra_channels(extra_channels)
             .ready_for(latents.dims())?;
 
@@ -222,72 +242,54 @@ impl<'m> PortraitGenerator<'m> {
             Some(keep) => sample_within(&mut denoiser, &mut sampler, latents, &keep, noise, watch)?,
             None => sample(&mut denoiser, &mut sampler, latents, noise, watch)?,
         };
-        Ok(Sampled { latents, seed })
+        Ok(Made {
+            sampled: Sampled { latents, seed },
+            regions,
+            meter: denoiser.meter().cloned(),
+        })
     }
 
-    fn controls<'r>(
+    /// A prompt and its negative, for every picture.
+    fn encode(
         &self,
-        request: &GenerateRequest<'r>,
+        request: &GenerateRequest<'_>,
+        texts: [&Prompt; 2],
         size: [u32; 2],
-        timesteps: &[f64],
-    ) -> Result<Vec<ActiveControl<'r>>> {
-        let device = &self.model.device;
-        let active = |(index, control): (usize, &Control<'r>)| {
-            let active = control
-                .active(timesteps)
-                .context(|| format!("control {index}"))?;
-            if control.condition.dimensions() != (size[0], size[1]) {
-                let expected = format!("{}×{} like the picture", size[0], size[1]);
-                let found = control.condition.dimensions();
-                return Err(Error::shape(
-                    format!("condition of control {index}"),
-                    expected,
-                    found,
-                ));
-            }
-            let condition = (picture_to_tensor(control.condition, device) + 1.0) / 2.0;
-            let hint = control.net.encode_condition(condition);
-            Ok(ActiveControl {
-                net: control.net,
-                hint,
-                scale: control.scale,
-                active,
-            })
-        };
-        request.controls.iter().enumerate().map(active).collect()
+    ) -> Result<PromptPair> {
+        let added = self.model.unet.config().encoder.added;
+        let added = added.map(|_| (size, &self.model.device));
+        let encoder = self.model.text.as_ref();
+        let prompts = encode_prompts(encoder, texts, request.long_prompt, added)?;
+        Ok(prompts.repeated(request.count))
     }
-}
 
-impl Control<'_> {
-    /// Largest and smallest timestep at which it speaks.
-    fn active(&self, timesteps: &[f64]) -> Result<(f64, f64)> {
-        let (start, end) = self.window;
-        if !(0.0 <= start && start <= end && end <= 1.0) {
-            let why = format!("needs 0 ≤ start ≤ end ≤ 1, found ({start}, {end})");
-            return Err(Error::invalid("window", why));
+    fn sampler(&self, request: &GenerateRequest<'_>) -> Result<Sampler> {
+        let kind = request.sampler.or(self.model.sampler).ok_or_else(|| {
+            let why = "the model names one that is not built: choose ddim, euler, dpmpp_2m, …";
+            Error::invalid("sampler", why)
+        })?;
+        let sampler = Sampler::new(kind, &self.model.schedule, request.steps)?;
+        match request.canvas.strength() {
+            Some(strength) => sampler.starting_at(strength),
+            None => Ok(sampler),
         }
-        if !self.scale.is_finite() {
-            return Err(Error::invalid(
-                "scale",
-                format!("must be finite, found {}", self.scale),
-            ));
-        }
-        let count = timesteps.len();
-        let speaks = |&(index, _): &(usize, &f64)| {
-            let (begun, done) = (
-                index as f64 / count as f64,
-                (index + 1) as f64 / count as f64,
-            );
-            begun >= start && done <= end
+    }
+
+    /// The UNet with its prompts, and those that take over on the way.
+    fn guided(
+        &self,
+        request: &GenerateRequest<'_>,
+        prompts: PromptPair,
+        size: [u32; 2],
+    ) -> Result<Guided<'m>> {
+        let guided = Guided::new(&self.model.unet, prompts, request.guidance)?;
+        let Some(change) = &request.prompt_change else {
+            return Ok(guided);
         };
-        let mut inside = timesteps
-            .iter()
-            .enumerate()
-            .filter(speaks)
-            .map(|(_, &timestep)| timestep);
-        // An empty range: speaks at no timestep.
-        let first = inside.next().unwrap_or(f64::NEG_INFINITY);
-        Ok((first, inside.next_back().unwrap_or(first)))
+        let texts = [&change.prompt, &change.negative_prompt];
+        self.encode(request, texts, size)
+            .and_then(|prompts| guided.with_prompts_from(change.from_step, prompts))
+            .context(|| "prompt change")
     }
 }
 

@@ -139,12 +139,25 @@ impl fmt::Debug for Progress<'_> {
     }
 }
 
+/// How much a [note](Monitor::note) matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Something was not done as the request may have meant.
+    Warning,
+    /// What the job decided.
+    Info,
+}
+
 /// Receives the progress of one job and carries its cancel token.
 #[derive(Default)]
 pub struct Monitor<'a> {
     cancel: CancelToken,
     on_progress: Option<OnProgress<'a>>,
+    on_note: Option<OnNote<'a>>,
 }
+
+/// Called with what the job has to say, on the thread that runs the job.
+type OnNote<'a> = Box<dyn FnMut(Level, &str) + 'a>;
 
 /// Called after every step, on the thread that runs the job.
 type OnProgress<'a> = Box<dyn FnMut(&Progress<'_>) + 'a>;
@@ -167,6 +180,22 @@ impl<'a> Monitor<'a> {
     #[must_use]
     pub fn with_cancel(self, cancel: CancelToken) -> Self {
         Self { cancel, ..self }
+    }
+
+    /// Calls `on_note` with what the job has to say, on the thread that runs the job.
+    #[must_use]
+    pub fn noting(self, on_note: impl FnMut(Level, &str) + 'a) -> Self {
+        Self {
+            on_note: Some(Box::new(on_note)),
+            ..self
+        }
+    }
+
+    /// Says something to whoever listens; `words` are made only then.
+    pub fn note(&mut self, level: Level, words: impl FnOnce() -> String) {
+        if let Some(on_note) = &mut self.on_note {
+            on_note(level, &words());
+        }
     }
 
     /// Reports, then looks at the token.
@@ -199,6 +228,7 @@ impl fmt::Debug for Monitor<'_> {
         f.debug_struct("Monitor")
             .field("cancel", &self.cancel)
             .field("on_progress", &self.on_progress.is_some())
+            .field("on_note", &self.on_note.is_some())
             .finish()
     }
 }

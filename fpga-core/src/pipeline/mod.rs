@@ -4,12 +4,16 @@
 //! which is checked before anything is computed, and a [`Monitor`], through which the caller watches
 //! and cancels.
 
+mod adapter;
 mod canvas;
+mod control;
 mod device;
 mod generate;
 mod guided;
 mod job;
+mod memory;
 mod model;
+mod people;
 mod picture;
 mod preview;
 mod prompt;
@@ -17,18 +21,26 @@ mod restore;
 mod seed;
 mod watch;
 
+pub use adapter::{
+    AdapterOptions, ColourOrder, FaceChoice, FaceObservers, FaceReference, FacialPrompts,
+    FacialText, FacialTextWays, IdentityAdapter, NegativeText, SecondTokenizer,
+};
 pub use canvas::Canvas;
-pub use device::DeviceChoice;
-pub use generate::{Control, GenerateRequest, Generated, PortraitGenerator, Sampled};
-pub use job::{CancelToken, Monitor, Phase, Progress};
+pub use control::{Control, ControlMode, ModalControl};
+pub use device::{DeviceChoice, DeviceEntry};
+pub use generate::{GenerateRequest, Generated, PortraitGenerator, Sampled};
+pub use job::{CancelToken, Level, Monitor, Phase, Progress};
+pub use memory::JobMemory;
 pub use model::{LoadOptions, StableDiffusion};
+pub use people::{IdentityTokens, People, PersonReport, Place, PortraitIdentity};
 pub use picture::{
     host_values, mask_to_tensor, picture_to_tensor, tensor_to_pictures, to_unit_range,
 };
 pub use preview::LatentPreview;
-pub use prompt::{Prompt, PromptEncoder, PromptPair, TextEncoder};
+pub use prompt::{Prompt, PromptChange, PromptEncoder, PromptPair, TextEncoder};
 pub use restore::{
-    CropReport, Face, FaceEntry, FaceReport, FaceRestorer, Gate, KeptReason, RestoreReport,
-    RestoreRequest, Restored, RoundTrip, Sharpness, Verdict, read_faces,
+    CropReport, Face, FaceEntry, FaceIdentity, FaceReport, FaceRestorer, Gate, KeptReason,
+    Likeness, Recogniser, RestoreReport, RestoreRequest, Restored, RoundTrip, Sharpness, Verdict,
+    read_faces,
 };
 pub use seed::NoiseKind;

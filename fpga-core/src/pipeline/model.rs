@@ -8,15 +8,17 @@ use serde_json::Value;
 use super::preview::LatentPreview;
 use super::prompt::{PromptEncoder, TextEncoder};
 use crate::diffusion::ScheduleConfig;
-use crate::error::{Context, LoadReport, Result};
+use crate::error::{Context, Error, LoadReport, Result};
 use crate::sampler::SamplerKind;
 use crate::text::{ClipTokenizer, HiddenLayer};
 use crate::unet::UNet;
 use crate::vae::AutoencoderKl;
-use crate::weights::{Checkpoint, Storage};
+use crate::weights::{Checkpoint, Lora, LoraPart, Storage, merge_text_loras, merge_unet_loras};
 
 /// UNet, VAE, text models and noise schedule of one checkpoint, on one device.
-#[derive(Debug)]
+///
+/// Clones share all weights.
+#[derive(Clone, Debug)]
 pub struct StableDiffusion {
     /// Predicts the noise.
     pub unet: UNet,
@@ -50,6 +52,21 @@ pub struct LoadOptions {
     pub tokenizer_2: Option<PathBuf>,
 }
 
+impl LoadOptions {
+    /// Opens a diffusers folder or a single-file checkpoint; nothing of its weights is read yet.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::open`].
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<Checkpoint> {
+        Ok(match (Checkpoint::open(path)?, &self.variant) {
+            (Checkpoint::Folder(folder), Some(variant)) => {
+                Checkpoint::Folder(folder.with_variant(variant))
+            }
+            (checkpoint, _) => checkpoint,
+        })
+    }
+}
+
 impl StableDiffusion {
     /// Loads a diffusers folder or a single-file checkpoint.
     ///
@@ -59,16 +76,44 @@ impl StableDiffusion {
     pub fn load(path: impl AsRef<Path>, options: &LoadOptions, device: &Device) -> Result<Self> {
         let path = path.as_ref();
         let clause = || format!("model {}", path.display());
-        let checkpoint = match (Checkpoint::open(path)?, &options.variant) {
-            (Checkpoint::Folder(folder), Some(variant)) => {
-                Checkpoint::Folder(folder.with_variant(variant))
-            }
-            (checkpoint, _) => checkpoint,
-        };
+        let checkpoint = options.open(path)?;
         Self::load_parts(&checkpoint, options, device).context(clause)
     }
 
-    fn load_parts(checkpoint: &Checkpoint, options: &LoadOptions, device: &Device) -> Result<Self> {
+    /// The same model with LoRAs, each as strong as its number (1 as trained). It shares every weight
+    /// that they do not change; this model stays as it is, bit for bit.
+    ///
+    /// # Errors
+    /// A LoRA that was made for another model, or that changes a text model which was not loaded.
+    pub fn with_loras(&self, loras: &[(&Lora, f64)]) -> Result<Self> {
+        if loras.is_empty() {
+            return Ok(self.clone());
+        }
+        let unet = merge_unet_loras(&self.unet, loras)?;
+        let text = match &self.text {
+            Some(text) => Some(text.with_loras(loras)?),
+            None => {
+                refuse_text_changes(loras, &[LoraPart::Text, LoraPart::SecondText])?;
+                None
+            }
+        };
+        Ok(Self {
+            unet,
+            text,
+            ..self.clone()
+        })
+    }
+
+    /// Loads what was opened before: for checkpoints that are no files, and for callers that want to
+    /// know [`Checkpoint::loaded_bytes`] first.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_parts(
+        checkpoint: &Checkpoint,
+        options: &LoadOptions,
+        device: &Device,
+    ) -> Result<Self> {
         let storage = options.storage;
         let scheduler = checkpoint.scheduler_config()?;
         let schedule = ScheduleConfig::from_json(&scheduler.to_string()).context(|| "scheduler")?;
@@ -92,6 +137,41 @@ impl StableDiffusion {
             load_reports,
         })
     }
+}
+
+impl PromptEncoder {
+    fn with_loras(&self, loras: &[(&Lora, f64)]) -> Result<Self> {
+        let change = |encoder: &TextEncoder, part| {
+            let model = merge_text_loras(&encoder.model, part, loras)?;
+            Ok::<_, Error>(TextEncoder {
+                model,
+                ..encoder.clone()
+            })
+        };
+        let second = match &self.second {
+            Some(second) => Some(change(second, LoraPart::SecondText)?),
+            None => {
+                refuse_text_changes(loras, &[LoraPart::SecondText])?;
+                None
+            }
+        };
+        Ok(Self {
+            first: change(&self.first, LoraPart::Text)?,
+            second,
+        })
+    }
+}
+
+/// Refuses what would be dropped silently.
+fn refuse_text_changes(loras: &[(&Lora, f64)], absent: &[LoraPart]) -> Result<()> {
+    for (lora, _) in loras {
+        if absent.iter().any(|part| lora.changes(*part) > 0) {
+            let what = format!("LoRA {}", lora.origin().display());
+            let why = "changes a text model that this model does not have: leave that part out                        with unet_only";
+            return Err(Error::invalid(what, why));
+        }
+    }
+    Ok(())
 }
 
 /// SD 1 and SD 2 were published with scheduler configs that lack two settings; their pipelines have

@@ -38,8 +38,19 @@ impl From<String> for Prompt {
     }
 }
 
+/// Other prompts from a step on.
+#[derive(Clone, Debug)]
+pub struct PromptChange {
+    /// The first step, from 0, that gets them.
+    pub from_step: usize,
+    /// What the picture shows from there on.
+    pub prompt: Prompt,
+    /// What it does not show from there on.
+    pub negative_prompt: Prompt,
+}
+
 /// One text model with its tokenizer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct TextEncoder {
     /// Text to ids.
     pub tokenizer: ClipTokenizer,
@@ -50,7 +61,7 @@ pub struct TextEncoder {
 }
 
 /// All text models of one checkpoint.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PromptEncoder {
     /// The only one of SD 1 and SD 2; the first of SDXL.
     pub first: TextEncoder,

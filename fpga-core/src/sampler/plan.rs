@@ -66,6 +66,7 @@ impl FromStr for SamplerKind {
 /// Steps are made in order, each once; beginning again at step 0 starts a new run.
 #[derive(Debug)]
 pub struct Sampler {
+    kind: SamplerKind,
     method: Box<dyn Method>,
     /// Timesteps of the steps that are left after [`Sampler::starting_at`].
     timesteps: Vec<f64>,
@@ -96,6 +97,7 @@ impl Sampler {
             SamplerKind::Lcm => Box::new(Lcm::new(config, count)?),
         };
         Ok(Self {
+            kind,
             timesteps: method.timesteps(),
             method,
             skipped: 0,
@@ -123,6 +125,11 @@ impl Sampler {
         self.timesteps = all[self.skipped..].to_vec();
         self.previous = None;
         Ok(self)
+    }
+
+    /// Which method it follows.
+    pub fn kind(&self) -> SamplerKind {
+        self.kind
     }
 
     /// Timestep of every step, noisiest first.

@@ -5,6 +5,7 @@
 
 mod config;
 mod encode;
+mod marked;
 mod model;
 mod prompt;
 mod tokenizer;
@@ -13,6 +14,7 @@ mod windows;
 
 pub use config::{ClipTextConfig, Pooling};
 pub use encode::{HiddenLayer, PromptEmbedding};
+pub use marked::MarkedWindow;
 pub use model::{ClipText, ClipTextTower, TextEmbeddings, TextOutput};
 pub use prompt::{WeightedSpan, parse_emphasis};
 pub use tokenizer::ClipTokenizer;

@@ -110,6 +110,10 @@ impl ClipTokenizer {
             .context(|| "tokenising the prompt")
     }
 
+    pub(super) fn frame(&self) -> WindowFrame {
+        self.frame
+    }
+
     fn build(vocabulary: Vocabulary) -> tokenizers::Result<Self> {
         let Vocabulary {
             ids,

@@ -38,6 +38,14 @@ impl TokenWindows {
         &self.windows
     }
 
+    /// One window as it is.
+    pub(super) fn single(window: TokenWindow, frame: WindowFrame) -> Self {
+        Self {
+            windows: vec![window],
+            empty: frame.window(&[]),
+        }
+    }
+
     /// Appends empty windows, so that a prompt and its negative become equally long.
     ///
     /// Does nothing where there are `count` or more.

@@ -108,6 +108,38 @@ impl ControlResiduals {
         }
     }
 
+    /// Every residual multiplied by `scale` and by its depth's share, from a tenth at the first to one
+    /// in the middle, in equal ratios ("guess mode").
+    #[must_use]
+    pub fn graded(self, scale: f64) -> Self {
+        let count = self.down.len() as f64;
+        let share = |index: usize| 10f64.powf(index as f64 / count - 1.0) * scale;
+        let down = self.down.into_iter().enumerate();
+        Self {
+            down: down
+                .map(|(index, residual)| residual * share(index))
+                .collect(),
+            mid: self.mid * scale,
+        }
+    }
+
+    /// The same behind `rows` rows of zeros: for a batch whose first rows are not to be guided.
+    #[must_use]
+    pub fn after_silent(self, rows: usize) -> Self {
+        if rows == 0 {
+            return self;
+        }
+        let extend = |residual: Tensor<4>| {
+            let [_, channels, height, width] = residual.dims();
+            let silence = Tensor::zeros([rows, channels, height, width], &residual.device());
+            Tensor::cat(vec![silence, residual], 0)
+        };
+        Self {
+            down: self.down.into_iter().map(extend).collect(),
+            mid: extend(self.mid),
+        }
+    }
+
     /// The sum of two ControlNets' residuals.
     ///
     /// # Errors

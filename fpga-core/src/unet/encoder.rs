@@ -83,6 +83,9 @@ impl UNetEncoder {
         PreparedConditioning {
             text: down.chain(mid).collect(),
             added,
+            hint: None,
+            identities: None,
+            watch: None,
         }
     }
 
@@ -130,11 +133,13 @@ impl UNetEncoder {
         let mut skips = vec![hidden.clone()];
         for stage in &self.down_blocks {
             hidden = stage.forward(hidden, guide, &mut skips);
+            guide.next_stage();
         }
 
         if let Some(mid) = &self.mid_block {
             hidden = mid.forward(hidden, guide);
         }
+        guide.next_stage();
         Encoded { skips, hidden }
     }
 

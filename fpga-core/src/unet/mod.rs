@@ -5,25 +5,30 @@
 
 mod conditioning;
 mod config;
+mod cross_attention;
 mod diffusers;
 mod encoder;
 mod prepared;
 mod stage;
 mod transformer;
+mod watch;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 pub use conditioning::{AddedConditioning, Conditioning, ControlResiduals};
 pub use config::{AddedConfig, EncoderConfig, StageConfig, TransformerConfig, UNetConfig};
+pub use cross_attention::{CrossAttention, Way};
 pub use encoder::{Encoded, UNetEncoder};
 pub use prepared::PreparedConditioning;
 pub use stage::{DownStage, MidStage, UpStage};
 pub use transformer::{SpatialTransformer, TransformerBlock};
+pub use watch::{AttentionMap, AttentionSite, AttentionWatch};
 
 use prepared::Guide;
 
 use crate::error::{Error, Result};
+use crate::identity::{IdentityAttention, IdentitySet, LayerSite, PreparedIdentities};
 use crate::nn::{Conv2d, GroupNorm, Window, add};
 
 /// Predicts the noise (or velocity) in latents at a timestep, given text.
@@ -72,6 +77,11 @@ impl UNet {
         &self.config
     }
 
+    /// The half that a ControlNet copies.
+    pub fn encoder(&self) -> &UNetEncoder {
+        &self.encoder
+    }
+
     /// What of `conditioning` stays the same at every step, computed once per job.
     ///
     /// # Shapes
@@ -84,6 +94,26 @@ impl UNet {
             .flat_map(|stage| stage.read_text(&conditioning.context));
         prepared.text.extend(up);
         prepared
+    }
+
+    /// What of `people` stays the same at every step, for latents of this height and width; goes into
+    /// [`PreparedConditioning::with_identities`].
+    ///
+    /// # Errors
+    /// The adapter was made for another UNet, or for tokens of another width.
+    pub fn prepare_identities(
+        &self,
+        adapter: &IdentityAttention,
+        people: &IdentitySet,
+        latents: [usize; 2],
+    ) -> Result<PreparedIdentities> {
+        let layers = self.config.cross_attention().into_iter();
+        let sites = layers.map(|layer| LayerSite {
+            width: layer.width,
+            heads: layer.heads,
+            grid: layer.grid(latents),
+        });
+        adapter.prepare(people, &sites.collect::<Vec<_>>())
     }
 
     /// # Shapes
@@ -107,7 +137,9 @@ impl UNet {
         let Encoded {
             mut skips,
             mut hidden,
-        } = self.encoder.forward(latents, None, guide);
+        } = self
+            .encoder
+            .forward(latents, conditioning.hint.clone(), guide);
 
         if let Some(control) = control {
             let added = skips.into_iter().zip(&control.down);
@@ -119,6 +151,7 @@ impl UNet {
 
         for stage in &self.up_blocks {
             hidden = stage.forward(hidden, guide, &mut skips);
+            guide.next_stage();
         }
 
         self.conv_out

@@ -5,6 +5,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::config::TransformerConfig;
 use super::prepared::Guide;
+use super::watch::AttentionSite;
 use crate::nn::{
     Added, Attention, AttentionConfig, Conv2d, GegluFeedForward, GroupNorm, KeyValue, LayerNorm,
 };
@@ -46,12 +47,24 @@ impl TransformerBlock {
 
     /// # Shapes
     /// - `tokens` and result: `[b, h·w, width]`
-    pub(super) fn forward(&self, tokens: Tensor<3>, guide: &mut Guide<'_>) -> Tensor<3> {
+    /// - `grid`: `[h, w]`
+    pub(super) fn forward(
+        &self,
+        tokens: Tensor<3>,
+        grid: [usize; 2],
+        guide: &mut Guide<'_>,
+    ) -> Tensor<3> {
         let normed = self.norm1.forward(tokens.clone());
         let pixels = self.attn1.key_value(normed.clone());
+        if let Some(watcher) = guide.watcher(AttentionSite::Pixels, grid) {
+            let query = self.attn1.query(normed.clone());
+            watcher.see(&self.attn1, query, pixels.key.clone());
+        }
         let tokens = self.attn1.forward_added(normed, pixels, tokens);
         let normed = self.norm2.forward(tokens.clone());
-        let tokens = self.attn2.forward_added(normed, guide.next_text(), tokens);
+        let tokens = guide
+            .next_context(grid)
+            .found_by(&self.attn2, normed, tokens);
         let normed = self.norm3.forward(tokens.clone());
         self.ff.forward_added(normed, tokens)
     }
@@ -126,11 +139,12 @@ impl SpatialTransformer {
     /// # Shapes
     /// - `input` and result: `[b, channels, h, w]`
     pub(super) fn forward(&self, input: Tensor<4>, guide: &mut Guide<'_>) -> Tensor<4> {
+        let [_, _, height, width] = input.dims();
         let tokens = self.proj_in.enter(self.norm.forward(input.clone()));
-        let tokens = self
-            .transformer_blocks
-            .iter()
-            .fold(tokens, |tokens, block| block.forward(tokens, guide));
+        let blocks = self.transformer_blocks.iter();
+        let tokens = blocks.fold(tokens, |tokens, block| {
+            block.forward(tokens, [height, width], guide)
+        });
         self.proj_out.leave_onto(tokens, input)
     }
 

@@ -87,6 +87,17 @@ impl Checkpoint {
         }
     }
 
+    /// Bytes that the networks of a pipeline take once they are loaded.
+    ///
+    /// # Errors
+    /// As [`DiffusersFolder::loaded_bytes`].
+    pub fn loaded_bytes(&self, storage: Storage) -> Result<u64> {
+        match self {
+            Self::Folder(folder) => folder.loaded_bytes(storage),
+            Self::File(file) => Ok(file.loaded_bytes(storage)),
+        }
+    }
+
     /// The noise schedule, with the keys of diffusers' `scheduler_config.json`.
     ///
     /// # Errors

@@ -24,6 +24,22 @@ pub enum Storage {
     BF16,
 }
 
+impl Storage {
+    /// Bytes of one kept value that is stored as `dtype`; `None` for what is no floating-point number.
+    pub(super) fn bytes_per_value(self, dtype: Dtype) -> Option<u64> {
+        let half = match dtype {
+            Dtype::F16 | Dtype::BF16 => true,
+            Dtype::F32 | Dtype::F64 => false,
+            _ => return None,
+        };
+        Some(match self {
+            Self::AsStored => 4 - 2 * u64::from(half),
+            Self::F32 => 4,
+            Self::F16 | Self::BF16 => 2,
+        })
+    }
+}
+
 /// Size of one element.
 pub(super) fn bits_per_element(dtype: Dtype) -> usize {
     dtype.bitsize()

@@ -115,6 +115,21 @@ impl DiffusersFolder {
         loaded.transpose().context(|| "image_encoder")
     }
 
+    /// Bytes that UNet, autoencoder and text models take once they are loaded.
+    ///
+    /// # Errors
+    /// As [`ModelFolder::open`].
+    pub fn loaded_bytes(&self, storage: Storage) -> Result<u64> {
+        let bytes = |name| -> Result<u64> {
+            let folder = self.optional_folder(name)?;
+            Ok(folder.map_or(0, |folder| folder.weights().loaded_bytes(storage)))
+        };
+        ["unet", "vae", "text_encoder", "text_encoder_2"]
+            .into_iter()
+            .map(bytes)
+            .sum()
+    }
+
     /// The keys of `scheduler/scheduler_config.json`.
     ///
     /// # Errors

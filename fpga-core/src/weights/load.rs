@@ -11,9 +11,9 @@ use burn::tensor::{Device, Tensor};
 
 use super::decode::Storage;
 use super::key_map::{Key, KeyMap};
-use super::module_path::ModulePath;
 use super::source::TensorSource;
 use crate::error::{Context, Error, ErrorKind, LoadReport, Mismatch, Result};
+use crate::nn::ModulePath;
 
 /// Buffers that checkpoints carry and nobody reads: they are computed, or only used in training.
 const HARMLESS: [&str; 5] = [

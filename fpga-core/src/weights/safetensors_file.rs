@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use safetensors::tensor::Metadata;
 
+use super::random_read::RandomRead;
 use super::source::{Entry, Place};
 use crate::error::{Error, Result};
 
@@ -20,8 +21,15 @@ const MAX_HEADER: u64 = 100_000_000;
 /// Bytes before the header.
 const LENGTH_BYTES: u64 = 8;
 
-/// Entries of a file.
-pub(super) fn open(path: &Path) -> Result<BTreeMap<String, Entry>> {
+/// What a header says.
+pub(super) struct Contents {
+    pub(super) entries: BTreeMap<String, Entry>,
+    /// What the writer noted.
+    pub(super) notes: BTreeMap<String, String>,
+}
+
+/// Contents of a file.
+pub(super) fn open(path: &Path) -> Result<Contents> {
     let failed = |error| Error::io(path, error);
     let mut file = File::open(path).map_err(failed)?;
     let file_length = file.metadata().map_err(failed)?.len();
@@ -30,20 +38,30 @@ pub(super) fn open(path: &Path) -> Result<BTreeMap<String, Entry>> {
     let mut header = vec![0; header_length as usize];
     file.read_exact(&mut header).map_err(failed)?;
     let file = Arc::new(file);
-    entries(path, &header, file_length, |start| Place::File {
+    contents(path, &header, file_length, |start| Place::File {
         file: file.clone(),
         start,
     })
 }
 
-/// Entries of a file in memory.
-pub(super) fn parse(name: &Path, bytes: Arc<Vec<u8>>) -> Result<BTreeMap<String, Entry>> {
-    let length = bytes.len() as u64;
-    let header_length = header_length(name, &mut bytes.as_slice(), length)?;
-    let header = &bytes[LENGTH_BYTES as usize..][..header_length as usize];
-    entries(name, header, length, |start| Place::Memory {
-        bytes: bytes.clone(),
-        start: start as usize,
+/// Contents of what is no file.
+pub(super) fn parse(name: &Path, reader: &Arc<dyn RandomRead>) -> Result<Contents> {
+    let failed = |error| Error::io(name, error);
+    let size = reader.size();
+    let mut start = [0; LENGTH_BYTES as usize];
+    let found = size.min(LENGTH_BYTES) as usize;
+    reader
+        .read_exact_at(&mut start[..found], 0)
+        .map_err(failed)?;
+    let header_length = header_length(name, &mut &start[..found], size)?;
+
+    let mut header = vec![0; header_length as usize];
+    reader
+        .read_exact_at(&mut header, LENGTH_BYTES)
+        .map_err(failed)?;
+    contents(name, &header, size, |start| Place::Reader {
+        reader: reader.clone(),
+        start,
     })
 }
 
@@ -76,12 +94,12 @@ fn header_length(path: &Path, reader: &mut impl Read, file_length: u64) -> Resul
     Ok(length)
 }
 
-fn entries(
+fn contents(
     path: &Path,
     header: &[u8],
     file_length: u64,
     place: impl Fn(u64) -> Place,
-) -> Result<BTreeMap<String, Entry>> {
+) -> Result<Contents> {
     let metadata: Metadata = serde_json::from_slice(header)
         .map_err(|error| Error::format(path, format!("unsound safetensors header: {error}")))?;
     let data_start = LENGTH_BYTES + header.len() as u64;
@@ -100,5 +118,11 @@ fn entries(
         };
         (name, entry)
     };
-    Ok(metadata.tensors().into_iter().map(entry).collect())
+    let notes = metadata.metadata().iter().flatten();
+    Ok(Contents {
+        entries: metadata.tensors().into_iter().map(entry).collect(),
+        notes: notes
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
+    })
 }

@@ -15,8 +15,8 @@ use safetensors::tensor::{Metadata, TensorInfo};
 
 use super::decode::Storage;
 use super::key_map::{KeyMap, View};
-use super::module_path::ModulePath;
 use crate::error::{Error, Result};
+use crate::nn::{Flat, ModulePath};
 
 /// Writes every parameter of `module` to `path`, replacing a file that is there.
 ///
@@ -35,18 +35,53 @@ pub fn save<M: Module>(module: &M, map: &KeyMap, path: &Path, storage: Storage) 
     if let Some(error) = collector.failure {
         return Err(error);
     }
-    let mut parts = collector.parts;
+    replace(path, collector.parts, &[])
+}
+
+/// Writes named values to `path`, replacing a file that is there, with `notes` in its header.
+///
+/// # Errors
+/// `Io` if the file cannot be written; `Invalid` if two values have one name.
+pub fn save_values(
+    path: &Path,
+    values: impl IntoIterator<Item = (String, Flat)>,
+    notes: &[(&str, String)],
+    storage: Storage,
+) -> Result<()> {
+    let part = |(name, Flat { values, shape }): (String, Flat)| {
+        let (kept, dtype) = stored_type(storage, values.dtype());
+        Part {
+            name,
+            dtype,
+            shape,
+            values: Box::new(move || values.cast(kept).into_data()),
+        }
+    };
+    replace(path, values.into_iter().map(part).collect(), notes)
+}
+
+/// Writes beside the file, then puts the new one in its place.
+fn replace(path: &Path, mut parts: Vec<Part>, notes: &[(&str, String)]) -> Result<()> {
     // Wide types first keeps every tensor aligned, as the format's own library does.
     parts.sort_by(|a, b| b.dtype.cmp(&a.dtype).then_with(|| a.name.cmp(&b.name)));
     refuse_twins(&parts)?;
 
     let beside = beside(path);
-    let written = write(&beside, parts).and_then(|()| fs::rename(&beside, path));
+    let written = write(&beside, parts, notes).and_then(|()| fs::rename(&beside, path));
     written.and_then(|()| sync_folder(path)).map_err(|error| {
         // Best effort: the error that is reported is the one that matters.
         let _ = fs::remove_file(&beside);
         Error::io(path, error)
     })
+}
+
+/// The type to convert to, and its name in the file.
+fn stored_type(storage: Storage, found: DType) -> (DType, Dtype) {
+    match (storage, found) {
+        (Storage::F16, _) | (Storage::AsStored, DType::F16) => (DType::F16, Dtype::F16),
+        (Storage::BF16, _) | (Storage::AsStored, DType::BF16) => (DType::BF16, Dtype::BF16),
+        _ => (DType::F32, Dtype::F32),
+    }
 }
 
 /// One parameter to write.
@@ -83,11 +118,7 @@ impl ModuleVisitor for Collector<'_> {
             return;
         }
         let tensor = param.base();
-        let (kept, dtype) = match (self.storage, tensor.dtype()) {
-            (Storage::F16, _) | (Storage::AsStored, DType::F16) => (DType::F16, Dtype::F16),
-            (Storage::BF16, _) | (Storage::AsStored, DType::BF16) => (DType::BF16, Dtype::BF16),
-            _ => (DType::F32, Dtype::F32),
-        };
+        let (kept, dtype) = stored_type(self.storage, tensor.dtype());
         self.parts.push(Part {
             name: key.name().to_owned(),
             dtype,
@@ -111,8 +142,8 @@ fn beside(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.{}.partial", std::process::id()))
 }
 
-fn write(path: &Path, parts: Vec<Part>) -> std::io::Result<()> {
-    let header = header(&parts)?;
+fn write(path: &Path, parts: Vec<Part>, notes: &[(&str, String)]) -> std::io::Result<()> {
+    let header = header(&parts, notes)?;
     let file = OpenOptions::new()
         .write(true)
         .create(true)
@@ -130,7 +161,7 @@ fn write(path: &Path, parts: Vec<Part>) -> std::io::Result<()> {
         .sync_all()
 }
 
-fn header(parts: &[Part]) -> std::io::Result<String> {
+fn header(parts: &[Part], notes: &[(&str, String)]) -> std::io::Result<String> {
     let mut end = 0;
     let infos = parts.iter().map(|part| {
         let start = end;
@@ -143,9 +174,12 @@ fn header(parts: &[Part]) -> std::io::Result<String> {
         (part.name.clone(), info)
     });
     // Readers refuse files that do not say which framework's layout they follow.
-    let framework = HashMap::from([("format".to_owned(), "pt".to_owned())]);
-    let metadata =
-        Metadata::new(Some(framework), infos.collect()).map_err(std::io::Error::other)?;
+    let framework = ("format".to_owned(), "pt".to_owned());
+    let noted = notes
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), value.clone()));
+    let notes: HashMap<_, _> = noted.chain([framework]).collect();
+    let metadata = Metadata::new(Some(notes), infos.collect()).map_err(std::io::Error::other)?;
     let mut text = serde_json::to_string(&metadata)?;
     // Values start on a multiple of eight.
     text.push_str(&" ".repeat(text.len().next_multiple_of(8) - text.len()));

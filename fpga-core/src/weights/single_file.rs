@@ -129,6 +129,13 @@ impl SingleFile {
         }
     }
 
+    /// Bytes that the networks take once they are loaded.
+    pub fn loaded_bytes(&self, storage: Storage) -> u64 {
+        let parts = [&[UNET][..], &VAE, &CLIP_TEXT, &OPEN_CLIP_TEXT];
+        let bytes = |prefix: &&str| self.weights.scoped(prefix).loaded_bytes(storage);
+        parts.into_iter().flatten().map(bytes).sum()
+    }
+
     /// The noise schedule, with the keys of diffusers' `scheduler_config.json`.
     ///
     /// SD 2 exists in two trainings that differ in nothing that a file shows: velocity (768 px) is
@@ -197,7 +204,19 @@ pub fn controlnet_from_file(
     storage: Storage,
     device: &Device,
 ) -> Result<(ControlNet, LoadReport)> {
-    let weights = within(unwrapped(TensorSource::open(path)?), "control_model");
+    controlnet_from_source(TensorSource::open(path)?, storage, device)
+}
+
+/// As [`controlnet_from_file`], for weights that are open already.
+///
+/// # Errors
+/// As [`controlnet_from_file`].
+pub fn controlnet_from_source(
+    source: TensorSource,
+    storage: Storage,
+    device: &Device,
+) -> Result<(ControlNet, LoadReport)> {
+    let weights = within(unwrapped(source), "control_model");
     let config = controlnet_sizes(&weights)?;
     let names = ldm_controlnet_names(&config);
     load(config.init(device)?, &weights, &names, storage, device).context(|| "controlnet")

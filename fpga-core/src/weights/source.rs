@@ -17,7 +17,9 @@ use safetensors::Dtype;
 
 use super::decode::{Decoder, Storage, bits_per_element};
 use super::key_map::{Key, View};
-use super::{pickle, safetensors_file};
+use super::pickle;
+use super::random_read::RandomRead;
+use super::safetensors_file::{self, Contents};
 use crate::error::{Error, Result};
 
 /// A checkpoint whose tensors are read when asked for.
@@ -27,6 +29,7 @@ use crate::error::{Error, Result};
 pub struct TensorSource {
     origin: PathBuf,
     entries: BTreeMap<String, Entry>,
+    notes: BTreeMap<String, String>,
 }
 
 /// One tensor that has not been read.
@@ -42,8 +45,11 @@ pub(super) struct Entry {
 pub(super) enum Place {
     /// At an offset of a file.
     File { file: Arc<File>, start: u64 },
-    /// At an offset of a buffer.
-    Memory { bytes: Arc<Vec<u8>>, start: usize },
+    /// At an offset of something that is no file.
+    Reader {
+        reader: Arc<dyn RandomRead>,
+        start: u64,
+    },
     /// Somewhere in a PyTorch archive.
     Pickle(Box<pytorch_reader::Tensor>),
 }
@@ -62,16 +68,21 @@ impl TensorSource {
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let named = |ending: &str| path.to_string_lossy().ends_with(ending);
-        let entries = if named(".json") {
-            open_shards(path)?
+        let unnoted = |entries| Contents {
+            entries,
+            notes: BTreeMap::new(),
+        };
+        let Contents { entries, notes } = if named(".json") {
+            unnoted(open_shards(path)?)
         } else if named(".safetensors") || safetensors_file::looks_like_one(path)? {
             safetensors_file::open(path)?
         } else {
-            pickle::open(path)?
+            unnoted(pickle::open(path)?)
         };
         Ok(Self {
             origin: path.to_owned(),
             entries,
+            notes,
         })
     }
 
@@ -80,20 +91,33 @@ impl TensorSource {
     /// # Errors
     /// `Format` if the bytes are not a sound safetensors file.
     pub fn from_bytes(name: impl Into<PathBuf>, bytes: Vec<u8>) -> Result<Self> {
+        Self::from_reader(name, Arc::new(bytes))
+    }
+
+    /// A `.safetensors` file that is no file: its header is read now, its values when they are asked
+    /// for. `name` stands for it in messages.
+    ///
+    /// # Errors
+    /// `Io` if it cannot be read, `Format` if it is not a sound safetensors file.
+    pub fn from_reader(name: impl Into<PathBuf>, reader: Arc<dyn RandomRead>) -> Result<Self> {
         let origin = name.into();
-        let entries = safetensors_file::parse(&origin, Arc::new(bytes))?;
-        Ok(Self { origin, entries })
+        let Contents { entries, notes } = safetensors_file::parse(&origin, &reader)?;
+        Ok(Self {
+            origin,
+            entries,
+            notes,
+        })
     }
 
     /// Tensors of these names and shapes without values, for what only looks at shapes.
     #[cfg(test)]
     pub(super) fn of_shapes(shapes: impl IntoIterator<Item = (String, Vec<usize>)>) -> Self {
-        let bytes = Arc::new(Vec::new());
+        let reader = Arc::new(Vec::new());
         let entry = |shape| Entry {
             dtype: Dtype::F32,
             shape,
-            place: Place::Memory {
-                bytes: bytes.clone(),
+            place: Place::Reader {
+                reader: reader.clone(),
                 start: 0,
             },
         };
@@ -103,12 +127,18 @@ impl TensorSource {
                 .into_iter()
                 .map(|(name, shape)| (name, entry(shape)))
                 .collect(),
+            notes: BTreeMap::new(),
         }
     }
 
     /// The file that was opened.
     pub fn origin(&self) -> &Path {
         &self.origin
+    }
+
+    /// What the writer of a `.safetensors` file noted under `key` in its header.
+    pub fn note(&self, key: &str) -> Option<&str> {
+        self.notes.get(key).map(String::as_str)
     }
 
     /// Names of all tensors, sorted.
@@ -141,7 +171,30 @@ impl TensorSource {
         Self {
             origin: self.origin.clone(),
             entries: self.entries.iter().filter_map(inside).collect(),
+            notes: self.notes.clone(),
         }
+    }
+
+    /// The tensors whose names pass.
+    pub(super) fn keeping(&self, passes: impl Fn(&str) -> bool) -> Self {
+        let kept =
+            |(name, entry): (&String, &Entry)| passes(name).then(|| (name.clone(), entry.clone()));
+        Self {
+            origin: self.origin.clone(),
+            entries: self.entries.iter().filter_map(kept).collect(),
+            notes: self.notes.clone(),
+        }
+    }
+
+    /// Bytes that the tensors of floating-point numbers take once they are loaded.
+    pub fn loaded_bytes(&self, storage: Storage) -> u64 {
+        let bytes = |entry: &Entry| {
+            let count = entry.shape.iter().product::<usize>() as u64;
+            storage
+                .bytes_per_value(entry.dtype)
+                .map_or(0, |size| count * size)
+        };
+        self.entries.values().map(bytes).sum()
     }
 
     /// Whether no tensor is left.
@@ -230,24 +283,35 @@ impl TensorSource {
     ) -> Result<()> {
         let range = viewed_bytes(entry, view);
         match &entry.place {
-            Place::Memory { bytes, start } => bytes[start + range.start..start + range.end]
-                .chunks(PIECE)
-                .try_for_each(each),
             Place::Pickle(tensor) => {
                 let bytes = pickle::read(&self.origin, tensor)?;
                 bytes[range].chunks(PIECE).try_for_each(each)
             }
             Place::File { file, start } => {
-                let mut buffer = vec![0; PIECE.min(range.len())];
-                for from in range.clone().step_by(PIECE) {
-                    let piece = &mut buffer[..PIECE.min(range.end - from)];
-                    read_exact_at(file, piece, start + from as u64)
-                        .map_err(|error| Error::io(&self.origin, error))?;
-                    each(piece)?;
-                }
-                Ok(())
+                let read = |piece: &mut [u8], from| read_exact_at(file, piece, start + from);
+                self.stream_range(range, read, each)
+            }
+            Place::Reader { reader, start } => {
+                let read = |piece: &mut [u8], from| reader.read_exact_at(piece, start + from);
+                self.stream_range(range, read, each)
             }
         }
+    }
+
+    /// Hands what `read` finds in `range` to `each`.
+    fn stream_range(
+        &self,
+        range: Range<usize>,
+        read: impl Fn(&mut [u8], u64) -> io::Result<()>,
+        each: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let mut buffer = vec![0; PIECE.min(range.len())];
+        for from in range.clone().step_by(PIECE) {
+            let piece = &mut buffer[..PIECE.min(range.end - from)];
+            read(piece, from as u64).map_err(|error| Error::io(&self.origin, error))?;
+            each(piece)?;
+        }
+        Ok(())
     }
 }
 

@@ -1,8 +1,9 @@
 //! One prediction of a UNet, and one set of residuals of a ControlNet.
 
 use burn::tensor::{Device, Tensor};
+use fpga_core::control::Coefficients;
 use fpga_core::unet::{AddedConditioning, Conditioning, ControlResiduals};
-use fpga_core::weights::Storage;
+use fpga_core::weights::{Storage, load_rep_controlnet};
 use fpga_core::{Error, Result};
 
 use crate::parity::case::Case;
@@ -54,15 +55,45 @@ pub(super) fn controlnet(case: &Case, device: &Device) -> Result<Tensors> {
     Ok(outputs)
 }
 
-/// What both networks are told.
-struct Common {
-    latents: Tensor<4>,
-    timesteps: Tensor<1>,
-    conditioning: Conditioning,
+/// `sample` of a UNet into which a RepControlNet was merged, from a condition picture.
+pub(super) fn repcontrolnet(case: &Case, device: &Device) -> Result<Tensors> {
+    let Common {
+        latents,
+        timesteps,
+        conditioning,
+    } = Common::read(&case.inputs, device)?;
+    let condition = case.inputs.tensor::<4>("controlnet_cond", device)?;
+    let (unet, _) = case.model()?.unet(Storage::AsStored, device)?;
+    unet.check(latents.dims(), &conditioning, None)?;
+    let file = case.folder.join(case.setting::<String>("rep")?);
+    let (net, _) = load_rep_controlnet(file, &unet, Storage::AsStored, device)?;
+    let noted = net.coefficients();
+    let net = net.with_coefficients(Coefficients {
+        alpha: case.setting_or("alpha", noted.alpha)?,
+        beta: case.setting_or("beta", noted.beta)?,
+    })?;
+    net.check(latents.dims(), condition.dims())?;
+
+    let merged = net.merge(unet)?;
+    let prepared = merged.prepare(&conditioning);
+    let prepared = prepared.with_hint(net.encode_condition(condition));
+    let mut outputs = Tensors::default();
+    outputs.push_tensor(
+        "sample",
+        merged.forward(latents, timesteps, &prepared, None),
+    );
+    Ok(outputs)
+}
+
+/// What these networks are told.
+pub(super) struct Common {
+    pub(super) latents: Tensor<4>,
+    pub(super) timesteps: Tensor<1>,
+    pub(super) conditioning: Conditioning,
 }
 
 impl Common {
-    fn read(inputs: &Tensors, device: &Device) -> Result<Self> {
+    pub(super) fn read(inputs: &Tensors, device: &Device) -> Result<Self> {
         let latents = inputs.tensor::<4>("sample", device)?;
         let timesteps = inputs.tensor::<1>("timestep", device)?;
         let [batch, ..] = latents.dims();

@@ -5,8 +5,10 @@
 //! are read and written in place. Keys and values of every head are packed once; tasks are blocks of
 //! queries of one head, which walk over blocks of keys with a running maximum and sum.
 
+mod grouped;
 mod packing;
 
+pub use grouped::GroupedAttention;
 use packing::{Pack, Packing};
 
 use super::activation::{get, registers, set};
@@ -18,9 +20,11 @@ use super::scratch::Scratch;
 use super::simd::{Kernel, Simd};
 
 /// Queries per task.
-const QUERIES: usize = 56;
+const QUERIES: usize = 112;
 /// Keys per block; a multiple of every panel. Their scores stay in the first two cache levels.
 const KEYS: usize = 256;
+/// Registers of scores that are worked on side by side, because each step waits for the one before it.
+const TOGETHER: usize = 4;
 
 /// Sizes of an attention, and which keys a query sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,12 +110,10 @@ impl Attention {
     /// Queries per task: all threads have work, and a block of packed keys is worth its reading.
     fn block_of_queries(&self) -> usize {
         let tasks = (3 * threads()).div_ceil(self.batch * self.heads);
-        let most = if self.width > 128 {
-            2 * QUERIES
-        } else {
-            QUERIES
-        };
-        self.queries.div_ceil(tasks).next_multiple_of(14).min(most)
+        self.queries
+            .div_ceil(tasks)
+            .next_multiple_of(14)
+            .min(QUERIES)
     }
 
     /// Where token `token` of head `head` (of all batches) starts, in a sequence of `length`.
@@ -142,8 +144,8 @@ struct State {
     /// Sum of weighted values: `[groups][queries][columns]`.
     sums: Scratch,
     /// Largest score so far and sum of weights, per query.
-    largest: [f32; 2 * QUERIES],
-    total: [f32; 2 * QUERIES],
+    largest: [f32; QUERIES],
+    total: [f32; QUERIES],
 }
 
 impl Kernel for Attend<'_> {
@@ -156,8 +158,8 @@ impl Kernel for Attend<'_> {
             queries: self.scaled_queries(simd),
             scores: Scratch::take(rows * KEYS),
             sums: Scratch::take(rows * self.packing.groups * self.packing.columns()),
-            largest: [f32::NEG_INFINITY; 2 * QUERIES],
-            total: [0.0; 2 * QUERIES],
+            largest: [f32::NEG_INFINITY; QUERIES],
+            total: [0.0; QUERIES],
         };
         let seen = match self.attention.causal {
             true => self.attention.keys.min(self.queries.end),
@@ -224,9 +226,8 @@ impl Attend<'_> {
     /// Turns scores into weights relative to the largest so far, and rescales what was summed before.
     #[inline(always)]
     fn weigh<S: Simd>(&self, simd: S, state: &mut State, first: usize, count: usize) {
-        let columns = self.packing.columns();
         let rows = self.queries.len();
-        let padded = count.next_multiple_of(S::LANES);
+        let padded = count.next_multiple_of(TOGETHER * S::LANES);
         for row in 0..rows {
             let visible = match self.attention.causal {
                 true => (self.queries.start + row + 1)
@@ -236,33 +237,30 @@ impl Attend<'_> {
             };
             let scores = &mut state.scores[row * KEYS..row * KEYS + padded];
             scores[visible..].fill(f32::NEG_INFINITY);
-            let mut tops = [simd.splat(state.largest[row]); 2];
-            for (start, count) in registers::<S>(padded) {
-                let top = &mut tops[start / S::LANES % 2];
-                *top = simd.max(*top, get(simd, scores, start, count));
-            }
-            let top = simd.largest(simd.max(tops[0], tops[1]));
-            let tops = simd.splat(top);
-            let mut sums = [simd.splat(0.0); 2];
-            for (start, count) in registers::<S>(padded) {
-                let weight = exp2(simd, simd.sub(get(simd, scores, start, count), tops));
-                set(simd, scores, start, count, weight);
-                let sum = &mut sums[start / S::LANES % 2];
-                *sum = simd.add(*sum, weight);
-            }
-            let sum = simd.sum(simd.add(sums[0], sums[1]));
-            let shrink = (state.largest[row] - top).exp2();
-            state.largest[row] = top;
-            state.total[row] = state.total[row] * shrink + sum;
-            if first > 0 && shrink != 1.0 {
-                for group in 0..self.packing.groups {
-                    let start = (group * rows + row) * columns;
-                    let sums = &mut state.sums[start..start + columns];
-                    for (start, count) in registers::<S>(columns) {
-                        let sum = simd.mul(get(simd, sums, start, count), simd.splat(shrink));
-                        set(simd, sums, start, count, sum);
-                    }
+            let top = largest(simd, scores, state.largest[row]);
+            let sum = weights(simd, scores, top);
+            let before = std::mem::replace(&mut state.largest[row], top);
+            if top > before {
+                let shrink = exp2(simd, simd.splat(before - top));
+                state.total[row] *= simd.largest(shrink);
+                if first > 0 {
+                    self.shrink(simd, state, row, shrink);
                 }
+            }
+            state.total[row] += sum;
+        }
+    }
+
+    /// Multiplies what a query has collected.
+    #[inline(always)]
+    fn shrink<S: Simd>(&self, simd: S, state: &mut State, row: usize, by: S::V) {
+        let (rows, columns) = (self.queries.len(), self.packing.columns());
+        for group in 0..self.packing.groups {
+            let start = (group * rows + row) * columns;
+            let sums = &mut state.sums[start..start + columns];
+            for (start, count) in registers::<S>(columns) {
+                let sum = simd.mul(get(simd, sums, start, count), by);
+                set(simd, sums, start, count, sum);
             }
         }
     }
@@ -316,6 +314,37 @@ impl Attend<'_> {
             }
         }
     }
+}
+
+/// The largest of `scores` and `before`; whole [`TOGETHER`]s of registers.
+#[inline(always)]
+fn largest<S: Simd>(simd: S, scores: &[f32], before: f32) -> f32 {
+    let mut tops = [simd.splat(before); TOGETHER];
+    for start in (0..scores.len()).step_by(TOGETHER * S::LANES) {
+        for (i, top) in tops.iter_mut().enumerate() {
+            let score = get(simd, scores, start + i * S::LANES, S::LANES);
+            *top = simd.max(*top, score);
+        }
+    }
+    let [a, b, c, d] = tops;
+    simd.largest(simd.max(simd.max(a, b), simd.max(c, d)))
+}
+
+/// Turns scores into powers of two relative to `top`, and gives their sum.
+#[inline(always)]
+fn weights<S: Simd>(simd: S, scores: &mut [f32], top: f32) -> f32 {
+    let top = simd.splat(top);
+    let mut sums = [simd.splat(0.0); TOGETHER];
+    for start in (0..scores.len()).step_by(TOGETHER * S::LANES) {
+        for (i, sum) in sums.iter_mut().enumerate() {
+            let at = start + i * S::LANES;
+            let weight = exp2(simd, simd.sub(get(simd, scores, at, S::LANES), top));
+            set(simd, scores, at, S::LANES, weight);
+            *sum = simd.add(*sum, weight);
+        }
+    }
+    let [a, b, c, d] = sums;
+    simd.sum(simd.add(simd.add(a, b), simd.add(c, d)))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use super::{Attention, KEYS};
 use crate::kernels::level::Level;
+use crate::kernels::micro::tile_rows;
 use crate::kernels::pack::{Block, pack_panel};
 use crate::kernels::parallel::Shared;
 use crate::kernels::simd::{Kernel, Simd};
@@ -27,14 +28,14 @@ impl Packing {
     pub(super) fn new(attention: &Attention, level: Level) -> Self {
         let lanes = level.panel() / 2;
         let all = attention.width.div_ceil(lanes);
-        let groups = all.div_ceil(level.run(WidestGroup));
+        let vectors = level.run(Group { all });
         Self {
             panel: level.panel(),
             keys: attention.keys.next_multiple_of(level.panel()),
             width: attention.width,
-            vectors: all.div_ceil(groups),
+            vectors,
             lanes,
-            groups,
+            groups: all.div_ceil(vectors),
         }
     }
 
@@ -59,15 +60,24 @@ impl Packing {
     }
 }
 
-/// Registers that a group of value columns may take: a tile of several rows must still fit.
-struct WidestGroup;
+/// Registers per group of value columns, out of `all` that a head has: as few as possible beyond its
+/// width, then as many sums as a tile can hold.
+struct Group {
+    all: usize,
+}
 
-impl Kernel for WidestGroup {
+impl Kernel for Group {
     type Output = usize;
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) -> usize {
-        if S::REGISTERS >= 32 { 5 } else { 3 }
+        // One register alone would meet more loads than products.
+        let least = self.all.min(2);
+        let cost = |&vectors: &usize| {
+            let sums = vectors * tile_rows(S::REGISTERS, vectors);
+            (self.all.next_multiple_of(vectors), usize::MAX - sums)
+        };
+        (least..=5).min_by_key(cost).unwrap_or(1)
     }
 }
 

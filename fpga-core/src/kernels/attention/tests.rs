@@ -92,7 +92,7 @@ fn compare(sizes: Attention, seed: u64, strength: f32) {
     }
 }
 
-fn naive(sizes: &Attention, query: &[f32], key: &[f32], value: &[f32]) -> Vec<f64> {
+pub(super) fn naive(sizes: &Attention, query: &[f32], key: &[f32], value: &[f32]) -> Vec<f64> {
     let width = sizes.width;
     let mut out = vec![0.0; query.len()];
     for head in 0..sizes.batch * sizes.heads {

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{ConvParts, LinearParts, NormParts};
+use super::{ConvParts, GroupParts, LinearParts, NormParts};
 use crate::kernels::Activation;
 
 pub(crate) fn convolve(_: &Tensor<4>, _: ConvParts<'_>) -> Option<Tensor<4>> {
@@ -18,6 +18,10 @@ pub(crate) fn multiply<const D: usize>(
 }
 
 pub(crate) fn attend(_: [&Tensor<3>; 3], _: usize, _: bool) -> Option<Tensor<3>> {
+    None
+}
+
+pub(crate) fn attend_groups(_: [&Tensor<3>; 2], _: GroupParts<'_>, _: usize) -> Option<Tensor<3>> {
     None
 }
 

@@ -8,9 +8,11 @@ use burn_flex::{FlexTensor, Layout};
 use half::{bf16, f16};
 use rayon::prelude::*;
 
-use super::{ConvParts, LinearParts, NormParts};
+use super::result::filled;
+use super::{ConvParts, GroupParts, LinearParts, NormParts};
 use crate::kernels::{
-    Activation, Attention, Convolution, GroupNorm, LayerNorm, Linear, Shape, WeightView, add, geglu,
+    Activation, Attention, Convolution, GroupNorm, GroupedAttention, LayerNorm, Linear, Shape,
+    WeightView, add, geglu,
 };
 
 /// # Shapes
@@ -88,6 +90,38 @@ pub(crate) fn attend(
 }
 
 /// # Shapes
+/// - `base`, `query` and result: `[b, n, heads·d]`
+pub(crate) fn attend_groups(
+    [base, query]: [&Tensor<3>; 2],
+    parts: GroupParts<'_>,
+    heads: usize,
+) -> Option<Tensor<3>> {
+    let ([batch, queries, width], [_, keys, _]) = (query.dims(), parts.key.dims());
+    let weights = Rows::of(parts.weights)?;
+    let grouped = GroupedAttention {
+        attention: Attention {
+            batch,
+            queries,
+            keys,
+            heads,
+            width: width / heads,
+            causal: false,
+        },
+        lengths: parts.lengths,
+        weights: &weights.values(),
+    };
+    let (base, rows) = (Rows::of(base)?, Rows::of(query)?);
+    let (key, value) = (Rows::of(parts.key)?, Rows::of(parts.value)?);
+    Some(tensor_from(query.dims(), |out| {
+        grouped.run(
+            [&base.values(), &rows.values()],
+            [&key.values(), &value.values()],
+            out,
+        );
+    }))
+}
+
+/// # Shapes
 /// - `input` and result: `[b, c, h, w]`
 pub(crate) fn group_norm(
     input: &Tensor<4>,
@@ -153,15 +187,29 @@ pub(crate) fn activate<const D: usize>(
     }))
 }
 
+/// One of the two may be a single picture, which then counts for all.
+///
 /// # Shapes
 /// - all `[b, c, h, w]`
 pub(crate) fn add_maps(a: &Tensor<4>, b: &Tensor<4>) -> Option<Tensor<4>> {
     let (first, second) = (Map::of(a)?, Map::of(b)?);
-    if first.shape != second.shape {
+    let (more, fewer) = match first.shape.batch >= second.shape.batch {
+        true => (first, second),
+        false => (second, first),
+    };
+    let Shape { batch, .. } = more.shape;
+    let repeated = Shape {
+        batch,
+        ..fewer.shape
+    };
+    if more.shape != repeated || ![1, batch].contains(&fewer.shape.batch) || more.shape.is_empty() {
         return None;
     }
-    Some(map_from(first.shape, |out| {
-        add(first.pixels(), second.pixels(), out)
+    let pictures = fewer.pixels();
+    Some(map_from(more.shape, |out| {
+        let all = more.pixels().chunks_exact(pictures.len());
+        let all = all.zip(out.chunks_exact_mut(pictures.len()));
+        all.for_each(|(picture, out)| add(picture, pictures, out));
     }))
 }
 
@@ -311,37 +359,35 @@ pub(super) fn tensor_from<const D: usize>(
     shape: [usize; D],
     fill: impl FnOnce(&mut [f32]),
 ) -> Tensor<D> {
-    tensor_of(shape, filled(shape.iter().product(), fill))
+    let bytes = filled(shape.iter().product(), fill);
+    wrap(bytes, Layout::contiguous(shape.into()))
 }
 
 pub(super) fn tensor_of<const D: usize>(shape: [usize; D], values: Vec<f32>) -> Tensor<D> {
-    wrap(values, Layout::contiguous(shape.into()))
+    wrap(Bytes::from_elems(values), Layout::contiguous(shape.into()))
 }
 
 /// `[b, c, h, w]` over NHWC memory.
 pub(super) fn map_from(shape: Shape, fill: impl FnOnce(&mut [f32])) -> Tensor<4> {
-    map_of(shape, filled(shape.len(), fill))
+    wrap(filled(shape.len(), fill), nhwc(shape))
 }
 
 /// `[b, c, h, w]` over NHWC memory.
 pub(super) fn map_of(shape: Shape, values: Vec<f32>) -> Tensor<4> {
+    wrap(Bytes::from_elems(values), nhwc(shape))
+}
+
+/// `[b, c, h, w]` over NHWC memory.
+fn nhwc(shape: Shape) -> Layout {
     let Shape {
         batch,
         height,
         width,
         channels,
     } = shape;
-    let nhwc = Layout::contiguous([batch, height, width, channels].into());
-    wrap(values, nhwc.permute(&[0, 3, 1, 2]))
+    Layout::contiguous([batch, height, width, channels].into()).permute(&[0, 3, 1, 2])
 }
 
-fn filled(length: usize, fill: impl FnOnce(&mut [f32])) -> Vec<f32> {
-    let mut values = vec![0.0; length];
-    fill(&mut values);
-    values
-}
-
-fn wrap<const D: usize>(values: Vec<f32>, layout: Layout) -> Tensor<D> {
-    let tensor = FlexTensor::new(Bytes::from_elems(values), layout, DType::F32);
-    Tensor::from_primitive::<Flex>(tensor)
+fn wrap<const D: usize>(bytes: Bytes, layout: Layout) -> Tensor<D> {
+    Tensor::from_primitive::<Flex>(FlexTensor::new(bytes, layout, DType::F32))
 }

@@ -13,6 +13,8 @@ mod absent;
 mod autodiff;
 #[cfg(feature = "flex")]
 mod flex;
+#[cfg(feature = "flex")]
+mod result;
 
 #[cfg(not(feature = "flex"))]
 pub(crate) use absent::*;
@@ -54,6 +56,23 @@ pub(crate) struct LinearParts<'a> {
     pub(crate) weight: &'a Tensor<2>,
     /// `[out]`
     pub(crate) bias: Option<&'a Tensor<1>>,
+}
+
+/// Groups of keys and values that stand one after the other, and what each query takes of them.
+#[derive(Clone, Copy)]
+#[cfg_attr(
+    not(feature = "flex"),
+    expect(dead_code, reason = "only the CPU's kernels read it")
+)]
+pub(crate) struct GroupParts<'a> {
+    /// `[b, m, heads·d]`
+    pub(crate) key: &'a Tensor<3>,
+    /// `[b, m, heads·d]`
+    pub(crate) value: &'a Tensor<3>,
+    /// Keys of each group.
+    pub(crate) lengths: &'a [usize],
+    /// `[groups, n]`
+    pub(crate) weights: &'a Tensor<2>,
 }
 
 /// Scale and shift of a norm.

@@ -9,7 +9,7 @@ use image::RgbImage;
 use ndarray::Array3;
 
 use super::report::RoundTrip;
-use super::request::{Plan, RestoreRequest, Task};
+use super::request::{Plan, RestoreRequest, Target, Task};
 use crate::diffusion::Guidance;
 use crate::error::Result;
 use crate::face::{ColourShift, match_colour};
@@ -43,27 +43,35 @@ pub(super) struct FaceWay<'a> {
 
 impl<'a> FaceWay<'a> {
     /// # Errors
-    /// The prompts or the crop's size do not fit the networks.
+    /// The prompts, the crop's size, the person's tokens or the landmark ControlNet do not fit the
+    /// networks.
     pub(super) fn new(
         model: &'a StableDiffusion,
         request: &'a RestoreRequest<'a>,
         (plan, task): (&'a Plan, &'a Task),
-        [source, target]: [PromptPair; 2],
+        (source, target): (PromptPair, Target),
     ) -> Result<Self> {
         let size = task.crop.size() as usize;
         model.vae.check_picture([1, 3, size, size])?;
         let channels = model.vae.config().latent_channels;
         let (height, width) = task.latent_mask(model)?.dim();
         let shape = [1, channels, height, width];
-        let ready =
-            |prompts, guidance| Guided::new(&model.unet, prompts, guidance)?.ready_for(shape);
+        let neutral = Guided::new(&model.unet, source, Guidance::new(1.0))?;
+
+        let timesteps = plan.timesteps_back();
+        let mut guided = Guided::new(&model.unet, target.prompts, request.guidance)?;
+        if let Some((step, prompts)) = target.change {
+            guided = guided.with_prompts_from(step, prompts)?;
+        }
+        let person = request.person(task, guided.is_guided())?;
+        let guided = guided.with_timesteps(&timesteps).with_people(person);
         Ok(Self {
             model,
             request,
             plan,
             task,
-            neutral: ready(source, Guidance::new(1.0))?,
-            guided: ready(target, request.guidance)?,
+            neutral: neutral.ready_for(shape)?,
+            guided: guided.ready_for(shape)?,
         })
     }
 
@@ -294,7 +302,7 @@ mod tests {
         let source = request.encode_source(&model).unwrap();
         let target = request.encode_target(&model, &request.prompt).unwrap();
         let job = (&plan, &plan.tasks[0]);
-        let mut way = FaceWay::new(&model, &request, job, [source, target]).unwrap();
+        let mut way = FaceWay::new(&model, &request, job, (source, target)).unwrap();
 
         let check = |found: Vec<f32>, name: &str| {
             let (_, wanted) = tensor("diir/expected.safetensors", name);

@@ -54,6 +54,7 @@ impl FaceEntry {
             landmarks: self.landmarks,
             mask: mask.transpose()?,
             prompt: self.prompt.as_deref().map(Prompt::from),
+            identity: None,
         })
     }
 }

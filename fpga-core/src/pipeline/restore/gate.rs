@@ -5,6 +5,7 @@ use std::fmt;
 use image::RgbImage;
 use serde::Serialize;
 
+use super::person::Likeness;
 use crate::error::{Error, Result};
 use crate::face::FaceMask;
 
@@ -16,14 +17,18 @@ pub struct Gate {
     pub max_seam_delta_e: f64,
     /// Smallest sharpness after / before; below it the face got blurred.
     pub min_sharpness_gain: f64,
+    /// Smallest gain in cosine with the person's own face, where that is measured; below it the face
+    /// got less like the person.
+    pub min_likeness_gain: f64,
 }
 
 impl Default for Gate {
-    /// Seams up to 10, no more than half of the sharpness lost.
+    /// Seams up to 10, no more than half of the sharpness lost, no likeness lost.
     fn default() -> Self {
         Self {
             max_seam_delta_e: 10.0,
             min_sharpness_gain: 0.5,
+            min_likeness_gain: 0.0,
         }
     }
 }
@@ -33,6 +38,7 @@ impl Gate {
     pub const OPEN: Self = Self {
         max_seam_delta_e: f64::INFINITY,
         min_sharpness_gain: 0.0,
+        min_likeness_gain: f64::NEG_INFINITY,
     };
 
     pub(super) fn check(&self) -> Result<()> {
@@ -48,10 +54,19 @@ impl Gate {
                 ));
             }
         }
+        if self.min_likeness_gain.is_nan() {
+            let why = "needs a number, found NaN";
+            return Err(Error::invalid("min_likeness_gain", why));
+        }
         Ok(())
     }
 
-    pub(super) fn judge(&self, seam_delta_e: Option<f64>, sharpness: Sharpness) -> Verdict {
+    pub(super) fn judge(&self, measured: &Measured) -> Verdict {
+        let &Measured {
+            seam_delta_e,
+            sharpness,
+            likeness,
+        } = measured;
         let seam = seam_delta_e.unwrap_or(0.0);
         if seam > self.max_seam_delta_e {
             let limit = self.max_seam_delta_e;
@@ -65,8 +80,26 @@ impl Gate {
                 limit: self.min_sharpness_gain,
             });
         }
+        if let Some(Likeness { before, after }) = likeness
+            && after - before < self.min_likeness_gain
+        {
+            let limit = self.min_likeness_gain;
+            return Verdict::Kept(KeptReason::LessLike {
+                before,
+                after,
+                limit,
+            });
+        }
         Verdict::Accepted
     }
+}
+
+/// What a restored face is judged by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Measured {
+    pub(super) seam_delta_e: Option<f64>,
+    pub(super) sharpness: Sharpness,
+    pub(super) likeness: Option<Likeness>,
 }
 
 /// What became of a face.
@@ -107,6 +140,15 @@ pub enum KeptReason {
         /// The gate's.
         limit: f64,
     },
+    /// The restored face is less like the person than the original.
+    LessLike {
+        /// Cosine of the original with the person.
+        before: f64,
+        /// Cosine of the restored face with the person.
+        after: f64,
+        /// The gate's, for the gain.
+        limit: f64,
+    },
 }
 
 impl fmt::Display for Verdict {
@@ -129,6 +171,16 @@ impl fmt::Display for KeptReason {
                 write!(
                     f,
                     "sharpness fell to {found:.2} of the original's, limit {limit:.2}"
+                )
+            }
+            Self::LessLike {
+                before,
+                after,
+                limit,
+            } => {
+                write!(
+                    f,
+                    "likeness went from {before:.3} to {after:.3}, needed a gain of {limit:.3}"
                 )
             }
         }
@@ -181,20 +233,26 @@ mod tests {
     #[test]
     fn judges_by_seam_then_by_sharpness() {
         let gate = Gate::default();
-        let sharp = |after| Sharpness { before: 8.0, after };
-        assert_eq!(gate.judge(Some(9.9), sharp(4.0)), Verdict::Accepted);
-        assert_eq!(gate.judge(None, sharp(80.0)), Verdict::Accepted);
-        let seam = gate.judge(Some(10.5), sharp(8.0));
+        let judge = |gate: Gate, seam_delta_e, after| {
+            gate.judge(&Measured {
+                seam_delta_e,
+                sharpness: Sharpness { before: 8.0, after },
+                likeness: None,
+            })
+        };
+        assert_eq!(judge(gate, Some(9.9), 4.0), Verdict::Accepted);
+        assert_eq!(judge(gate, None, 80.0), Verdict::Accepted);
+        let seam = judge(gate, Some(10.5), 8.0);
         assert_eq!(
             seam.to_string(),
             "kept the original: seam of ΔE 10.5, limit 10.0"
         );
-        let blurred = gate.judge(Some(1.0), sharp(3.0)).to_string();
+        let blurred = judge(gate, Some(1.0), 3.0).to_string();
         assert!(
             blurred.ends_with("sharpness fell to 0.38 of the original's, limit 0.50"),
             "{blurred}"
         );
-        assert_eq!(Gate::OPEN.judge(Some(1e9), sharp(0.0)), Verdict::Accepted);
+        assert_eq!(judge(Gate::OPEN, Some(1e9), 0.0), Verdict::Accepted);
         assert!(
             Gate {
                 max_seam_delta_e: f64::NAN,
@@ -203,6 +261,32 @@ mod tests {
             .check()
             .is_err()
         );
+    }
+
+    #[test]
+    fn a_face_that_gets_less_like_the_person_stays() {
+        let judge = |gate: Gate, before, after| {
+            gate.judge(&Measured {
+                seam_delta_e: None,
+                sharpness: Sharpness {
+                    before: 1.0,
+                    after: 1.0,
+                },
+                likeness: Some(Likeness { before, after }),
+            })
+        };
+        let gate = Gate::default();
+        assert_eq!(judge(gate, 0.2, 0.2), Verdict::Accepted);
+        assert_eq!(judge(gate, -0.2, 0.1), Verdict::Accepted);
+        let kept = judge(gate, 0.5, 0.25).to_string();
+        assert!(kept.ends_with("likeness went from 0.500 to 0.250, needed a gain of 0.000"));
+        let wanted = Gate {
+            min_likeness_gain: 0.2,
+            ..gate
+        };
+        assert!(matches!(judge(wanted, 0.5, 0.6), Verdict::Kept(_)));
+        assert_eq!(judge(wanted, 0.5, 0.75), Verdict::Accepted);
+        assert_eq!(judge(Gate::OPEN, 1.0, -1.0), Verdict::Accepted);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod face;
 mod faces_file;
 mod gate;
+mod person;
 mod report;
 mod request;
 
@@ -16,8 +17,9 @@ use std::time::Instant;
 use image::RgbImage;
 
 use self::face::FaceWay;
-use self::request::{Plan, Task, in_face};
-use super::job::{Monitor, Phase, Progress};
+use self::gate::Measured;
+use self::request::{Plan, Target, Task, in_face};
+use super::job::{Level, Monitor, Phase, Progress};
 use super::model::StableDiffusion;
 use super::prompt::PromptPair;
 use super::seed::resolve_seed;
@@ -26,6 +28,7 @@ use crate::face::{FaceMask, changed_outside, paste};
 
 pub use faces_file::{FaceEntry, read_faces};
 pub use gate::{Gate, KeptReason, Sharpness, Verdict};
+pub use person::{FaceIdentity, Likeness, Recogniser};
 pub use report::{CropReport, FaceReport, RestoreReport, Restored, RoundTrip};
 pub use request::{Face, RestoreRequest};
 
@@ -59,6 +62,10 @@ impl<'m> FaceRestorer<'m> {
         let plan = request.check(self.model)?;
         let prepared = self.prepare(request, &plan, monitor)?;
         let seed = resolve_seed(request.seed);
+        monitor.note(Level::Info, || {
+            let (faces, steps) = (plan.tasks.len(), plan.steps);
+            format!("{faces} faces, {steps} steps each way, seed {seed}")
+        });
 
         let mut picture = request.picture.clone();
         let mut faces = Vec::with_capacity(prepared.len());
@@ -68,7 +75,9 @@ impl<'m> FaceRestorer<'m> {
                 Ok(way) => restore_face(way, blank, &mut picture, monitor),
                 Err(reason) => Ok(blank.kept(reason)),
             };
-            faces.push(report.context(|| in_face(index))?);
+            let report = report.context(|| in_face(index))?;
+            report.tell(monitor);
+            faces.push(report);
         }
 
         let accepted = faces
@@ -104,7 +113,7 @@ impl<'m> FaceRestorer<'m> {
         let prepare = |(task, reason): (&'a _, Option<KeptReason>)| match reason {
             Some(reason) => Ok(Err(reason)),
             None => self
-                .prepare_face(request, (plan, task), [&source, &target])
+                .prepare_face(request, (plan, task), (&source, &target))
                 .map(Ok),
         };
         let prepared = plan
@@ -121,16 +130,18 @@ impl<'m> FaceRestorer<'m> {
         &'a self,
         request: &'a RestoreRequest<'_>,
         (plan, task): (&'a Plan, &'a Task),
-        [source, target]: [&PromptPair; 2],
+        (source, target): (&PromptPair, &Target),
     ) -> Result<FaceWay<'a>> {
-        let own = request.faces[task.index].prompt.as_ref();
-        let target = match own {
-            Some(prompt) => request.encode_target(self.model, prompt),
-            None => Ok(target.clone()),
+        let face = &request.faces[task.index];
+        let text = face.identity.as_ref().and_then(|one| one.text.as_ref());
+        let target = match (text, &face.prompt) {
+            (Some(text), _) => request.encode_facial(self.model, text, plan),
+            (None, Some(prompt)) => request.encode_target(self.model, prompt),
+            (None, None) => Ok(target.clone()),
         };
         target
             .and_then(|target| {
-                FaceWay::new(self.model, request, (plan, task), [source.clone(), target])
+                FaceWay::new(self.model, request, (plan, task), (source.clone(), target))
             })
             .context(|| in_face(task.index))
     }
@@ -161,8 +172,12 @@ fn restore_face(
     let Task { crop, mask, .. } = way.task;
     let mut changed = picture.clone();
     let pasted = paste(&mut changed, crop, &candidate.crop, mask)?;
-    let sharpness = Sharpness::measure(picture, &changed, mask);
-    let verdict = way.request.gate.judge(pasted.seam_delta_e, sharpness);
+    let measured = Measured {
+        seam_delta_e: pasted.seam_delta_e,
+        sharpness: Sharpness::measure(picture, &changed, mask),
+        likeness: way.request.likeness(way.task, [picture, &changed])?,
+    };
+    let verdict = way.request.gate.judge(&measured);
     let accepted = verdict == Verdict::Accepted;
     if accepted {
         *picture = changed;
@@ -170,8 +185,9 @@ fn restore_face(
     Ok(FaceReport {
         verdict,
         round_trip: candidate.round_trip,
-        seam_delta_e: pasted.seam_delta_e,
-        sharpness: Some(sharpness),
+        seam_delta_e: measured.seam_delta_e,
+        sharpness: Some(measured.sharpness),
+        likeness: measured.likeness,
         colour: candidate.colour,
         changed_pixels: if accepted { pasted.changed } else { 0 },
         seconds: start.elapsed().as_secs_f64(),

@@ -4,8 +4,10 @@ use image::RgbImage;
 use serde::Serialize;
 
 use super::gate::{KeptReason, Sharpness, Verdict};
+use super::person::Likeness;
 use super::request::{Plan, RestoreRequest};
 use crate::face::{Affine, ColourShift, CropPlan, FaceBox};
+use crate::pipeline::job::{Level, Monitor};
 
 /// Result of a job.
 #[derive(Clone, Debug)]
@@ -54,6 +56,8 @@ pub struct FaceReport {
     pub seam_delta_e: Option<f64>,
     /// Detail before and after.
     pub sharpness: Option<Sharpness>,
+    /// Cosine with the person before and after, where that was measured.
+    pub likeness: Option<Likeness>,
     /// What colour matching did; `None` if the mask left nothing to judge by.
     pub colour: Option<ColourShift>,
     /// Pixels that could change.
@@ -78,11 +82,27 @@ impl FaceReport {
             round_trip: None,
             seam_delta_e: None,
             sharpness: None,
+            likeness: None,
             colour: None,
             covered_pixels: task.mask.covered().count(),
             changed_pixels: 0,
             seconds: 0.0,
         }
+    }
+
+    /// Notes what became of the face.
+    pub(super) fn tell(&self, monitor: &mut Monitor<'_>) {
+        let level = match self.verdict {
+            Verdict::Accepted => Level::Info,
+            Verdict::Kept(_) => Level::Warning,
+        };
+        let words = || {
+            format!(
+                "face {}: {}; {:.1} s",
+                self.face, self.verdict, self.seconds
+            )
+        };
+        monitor.note(level, words);
     }
 
     pub(super) fn kept(self, reason: KeptReason) -> Self {

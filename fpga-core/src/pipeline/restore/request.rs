@@ -8,13 +8,16 @@ use image::RgbImage;
 use ndarray::Array2;
 
 use super::gate::{Gate, KeptReason};
+use super::person::{FaceIdentity, Recogniser};
 use crate::diffusion::Guidance;
 use crate::error::{Context, Error, Result};
 use crate::face::{
     CropPlan, CropSettings, FaceBox, FaceMask, Landmarks5, MaskShape, split_overlaps,
 };
+use crate::identity::IdentityAttention;
+use crate::pipeline::adapter::FacialPrompts;
 use crate::pipeline::model::StableDiffusion;
-use crate::pipeline::prompt::{Prompt, PromptPair, encode_prompts};
+use crate::pipeline::prompt::{Prompt, PromptChange, PromptPair, encode_prompts};
 use crate::pipeline::seed::NoiseKind;
 use crate::sampler::DdimInversion;
 use crate::text::LongPrompt;
@@ -31,6 +34,8 @@ pub struct Face {
     pub mask: Option<Array2<f32>>,
     /// What it looks like; `None`: the request's prompt.
     pub prompt: Option<Prompt>,
+    /// Who it shall show; `None`: whoever the prompt makes of it.
+    pub identity: Option<FaceIdentity>,
 }
 
 impl Face {
@@ -41,6 +46,7 @@ impl Face {
             landmarks: None,
             mask: None,
             prompt: None,
+            identity: None,
         }
     }
 }
@@ -80,6 +86,10 @@ pub struct RestoreRequest<'a> {
     pub crop: CropSettings,
     /// Width over which masks fade, as a share of the crop's side: 0 to 0.25.
     pub feather: f64,
+    /// Reads the tokens of the faces' identities; loaded for this model.
+    pub adapter: Option<&'a IdentityAttention>,
+    /// Tells how much a face is the person's that it shall show.
+    pub recogniser: Option<Recogniser<'a>>,
     /// When the original is kept.
     pub gate: Gate,
     /// Whether the report says how well the inversion leads back, at the cost of as many network calls
@@ -106,6 +116,8 @@ impl<'a> RestoreRequest<'a> {
             noise: NoiseKind::default(),
             crop: CropSettings::default(),
             feather: 1.0 / 16.0,
+            adapter: None,
+            recogniser: None,
             gate: Gate::default(),
             measure_round_trip: true,
         }
@@ -206,12 +218,34 @@ impl<'a> RestoreRequest<'a> {
     }
 
     /// What the networks are told on the way back to a face with this prompt.
-    pub(super) fn encode_target(
+    pub(super) fn encode_target(&self, model: &StableDiffusion, prompt: &Prompt) -> Result<Target> {
+        let prompts = self.encode(model, [prompt, &self.negative_prompt])?;
+        Ok(Target {
+            prompts,
+            change: None,
+        })
+    }
+
+    /// The same for a face that brings its own text.
+    pub(super) fn encode_facial(
         &self,
         model: &StableDiffusion,
-        prompt: &Prompt,
-    ) -> Result<PromptPair> {
-        self.encode(model, [prompt, &self.negative_prompt])
+        text: &FacialPrompts,
+        plan: &Plan,
+    ) -> Result<Target> {
+        let PromptChange {
+            from_step,
+            prompt,
+            negative_prompt,
+        } = &text.change;
+        let left_out = self.steps - plan.steps;
+        Ok(Target {
+            prompts: self.encode(model, [&text.prompt, &text.negative_prompt])?,
+            change: Some((
+                from_step.saturating_sub(left_out),
+                self.encode(model, [prompt, negative_prompt])?,
+            )),
+        })
     }
 
     fn encode(&self, model: &StableDiffusion, texts: [&Prompt; 2]) -> Result<PromptPair> {
@@ -224,6 +258,15 @@ impl<'a> RestoreRequest<'a> {
             .map(|_| (size, &model.device));
         encode_prompts(model.text.as_ref(), texts, self.long_prompt, added)
     }
+}
+
+/// What the networks are told on the way back.
+#[derive(Clone)]
+pub(super) struct Target {
+    /// From the first step.
+    pub(super) prompts: PromptPair,
+    /// From a later one.
+    pub(super) change: Option<(usize, PromptPair)>,
 }
 
 /// A checked request.
@@ -242,6 +285,12 @@ pub(super) struct Task {
 }
 
 impl Plan {
+    /// Timesteps of the way back, noisiest first.
+    pub(super) fn timesteps_back(&self) -> Vec<f64> {
+        let way = &self.inversion.timesteps()[..self.steps];
+        way.iter().rev().copied().collect()
+    }
+
     /// Why there is nothing to do for a face.
     pub(super) fn idle(&self, task: &Task) -> Option<KeptReason> {
         if self.steps == 0 {

@@ -1,9 +1,12 @@
 //! Loading and saving a small module of our own layers, and files that must be refused.
 
+mod adapters;
 mod face_networks;
 mod folders;
 mod hostile;
+mod lora;
 mod reference;
+mod rep_controlnet;
 mod round_trip;
 mod sizes;
 

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use crate::control::ControlNetConfig;
 use crate::error::ErrorKind;
+use crate::nn::ModulePath;
 use crate::unet::UNetConfig;
 use crate::vae::VaeConfig;
 use crate::weights::ldm_sizes::{controlnet_sizes, unet_sizes, vae_sizes};
-use crate::weights::module_path::ModulePath;
 use crate::weights::{
     Family, KeyMap, SingleFile, TensorSource, ldm_controlnet_names, ldm_unet_names, ldm_vae_names,
 };

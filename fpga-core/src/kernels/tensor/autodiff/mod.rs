@@ -13,4 +13,6 @@ mod step;
 mod tests;
 
 pub(crate) use map::{add_maps, convolve, group_norm, join_channels};
+// Ordinary operations serve where it is tracked.
+pub(crate) use super::flex::attend_groups;
 pub(crate) use rows::{activate, attend, gated_gelu, layer_norm, multiply};

@@ -2,25 +2,25 @@
 
 /// Field names from the root to here. Enum variants add nothing: checkpoints do not know them.
 #[derive(Default)]
-pub(super) struct ModulePath(Vec<String>);
+pub(crate) struct ModulePath(Vec<String>);
 
 impl ModulePath {
     /// Goes into a field.
-    pub(super) fn enter(&mut self, name: &str, container: &str) {
+    pub(crate) fn enter(&mut self, name: &str, container: &str) {
         if !container.starts_with("Enum:") {
             self.0.push(name.to_owned());
         }
     }
 
     /// Leaves the field.
-    pub(super) fn exit(&mut self, container: &str) {
+    pub(crate) fn exit(&mut self, container: &str) {
         if !container.starts_with("Enum:") {
             self.0.pop();
         }
     }
 
     /// With dots.
-    pub(super) fn joined(&self) -> String {
+    pub(crate) fn joined(&self) -> String {
         self.0.join(".")
     }
 }

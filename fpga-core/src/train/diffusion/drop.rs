@@ -1,0 +1,132 @@
+//! Conditions that are left out now and then, so that the model can do without them: what
+//! classifier-free guidance stands on.
+
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::batch::DiffusionBatch;
+use crate::error::{Error, Result};
+use crate::train::Draw;
+
+/// Shares of pictures that do without something, each drawn on its own.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConditionDrop {
+    /// Without text: the empty prompt instead.
+    pub text: f64,
+    /// Without identities.
+    pub identity: f64,
+    /// Without condition picture: black instead.
+    pub condition: f64,
+    /// Without all three.
+    pub all: f64,
+}
+
+impl ConditionDrop {
+    /// Nothing is left out.
+    pub const NONE: Self = Self {
+        text: 0.0,
+        identity: 0.0,
+        condition: 0.0,
+        all: 0.0,
+    };
+    /// One in twenty each, and one in twenty without all.
+    pub const USUAL: Self = Self {
+        text: 0.05,
+        identity: 0.05,
+        condition: 0.05,
+        all: 0.05,
+    };
+
+    pub(super) fn check(&self) -> Result<()> {
+        for (name, share) in [
+            ("text", self.text),
+            ("identity", self.identity),
+            ("condition", self.condition),
+            ("all", self.all),
+        ] {
+            if !(0.0..=1.0).contains(&share) {
+                let why = format!("needs 0 to 1, found {share}");
+                return Err(Error::invalid(format!("share without {name}"), why));
+            }
+        }
+        Ok(())
+    }
+
+    /// `batch` without what the draws leave out; `empty` is the empty prompt `[1, n, width]`.
+    pub(super) fn apply(
+        &self,
+        mut batch: DiffusionBatch,
+        empty: Option<&Tensor<3>>,
+        draw: &mut Draw,
+    ) -> (DiffusionBatch, Dropped) {
+        let rows: Vec<Without> = (0..batch.len()).map(|_| self.draw(draw)).collect();
+        let device = batch.latents.device();
+        let keep = |which: fn(&Without) -> bool| -> Option<Tensor<1>> {
+            let dropped = rows.iter().any(which);
+            let kept = |row| if which(row) { 0.0 } else { 1.0 };
+            dropped.then(|| vector(rows.iter().map(kept).collect(), &device))
+        };
+
+        if let (Some(keep), Some(empty)) = (keep(|row| row.text), empty) {
+            let keep = keep.reshape([-1, 1, 1]);
+            let context = batch.conditioning.context;
+            batch.conditioning.context = context * keep.clone() + empty.clone() * (1.0 - keep);
+            // The pooled vector of an empty prompt is the model's own; zero is what pipelines give.
+            if let Some(added) = &mut batch.conditioning.added {
+                let keep = keep_rows(&rows, &device);
+                added.text_embeds = added.text_embeds.clone() * keep;
+            }
+        }
+        if let (Some(keep), Some(condition)) = (keep(|row| row.condition), batch.condition.take()) {
+            batch.condition = Some(condition * keep.reshape([-1, 1, 1, 1]));
+        }
+        for (row, faces) in rows.iter().zip(&mut batch.faces) {
+            for face in faces.iter_mut().filter(|_| row.identity) {
+                face.tokens = None;
+            }
+        }
+        let share = |which: fn(&Without) -> bool| {
+            rows.iter().filter(|row| which(row)).count() as f64 / rows.len().max(1) as f64
+        };
+        let dropped = Dropped {
+            text: share(|row| row.text),
+            identity: share(|row| row.identity),
+            condition: share(|row| row.condition),
+        };
+        (batch, dropped)
+    }
+
+    fn draw(&self, draw: &mut Draw) -> Without {
+        // Every picture takes four numbers, whatever they say.
+        let [text, identity, condition, all] =
+            [self.text, self.identity, self.condition, self.all].map(|share| draw.chance(share));
+        Without {
+            text: text || all,
+            identity: identity || all,
+            condition: condition || all,
+        }
+    }
+}
+
+/// What one picture does without.
+struct Without {
+    text: bool,
+    identity: bool,
+    condition: bool,
+}
+
+/// Shares of a batch that were left out.
+pub(super) struct Dropped {
+    pub(super) text: f64,
+    pub(super) identity: f64,
+    pub(super) condition: f64,
+}
+
+fn vector(values: Vec<f32>, device: &Device) -> Tensor<1> {
+    Tensor::from_floats(values.as_slice(), device)
+}
+
+fn keep_rows(rows: &[Without], device: &Device) -> Tensor<2> {
+    let kept = |row: &Without| if row.text { 0.0 } else { 1.0 };
+    vector(rows.iter().map(kept).collect(), device).reshape([-1, 1])
+}

@@ -1,0 +1,145 @@
+//! What of a model learns.
+
+use burn::module::Module;
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+use super::lora::LoraConfig;
+use super::trainee::Trainee;
+use crate::control::{ConditionEncoder, ControlNet, ModalLayers, ModalUNet, RepControlNet};
+use crate::error::{Error, Result};
+use crate::identity::IdentityAttention;
+use crate::unet::UNet;
+
+/// The one part that learns; everything else stays as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trainable {
+    /// A classic ControlNet.
+    ControlNet,
+    /// Modal branches and condition encoders (RepControlNet).
+    Modal {
+        /// Which layers have a branch.
+        layers: ModalLayers,
+        /// Share of the base with which the branches start; 0.1 is usual.
+        share: f64,
+        /// One set of weights for all modalities, or one for each.
+        sets: ModalSets,
+    },
+    /// Key and value projections of identity tokens.
+    Identity,
+    /// Low-rank additions to the UNet's attention layers.
+    Lora(LoraConfig),
+    /// The whole UNet.
+    Full,
+}
+
+/// How modal weights are shared where modalities alternate (MMF).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModalSets {
+    /// One set learns from all: a single merged UNet understands every condition picture.
+    #[default]
+    Shared,
+    /// One set for skeletons, one for landmarks; they are merged by weighted sum.
+    PerModality,
+}
+
+/// What a training starts from; all on one device that tracks gradients.
+#[derive(Clone, Debug)]
+pub struct Networks {
+    /// The base.
+    pub unet: UNet,
+    /// Needed by [`Trainable::ControlNet`]; beside others it helps, and does not learn.
+    pub controlnet: Option<ControlNet>,
+    /// Needed by [`Trainable::Modal`]: the encoder that every modality starts from.
+    pub encoder: Option<ConditionEncoder>,
+    /// Needed by [`Trainable::Identity`]; beside others it helps, and does not learn.
+    pub identity: Option<IdentityAttention>,
+}
+
+impl Networks {
+    /// A base alone.
+    pub fn new(unet: UNet) -> Self {
+        Self {
+            unet,
+            controlnet: None,
+            encoder: None,
+            identity: None,
+        }
+    }
+}
+
+impl Trainable {
+    /// Networks of which exactly this part learns. What is random follows from `seed`.
+    ///
+    /// # Errors
+    /// A network that is needed is not given, a number is out of range, or the networks' device does
+    /// not track gradients.
+    pub fn prepare(&self, networks: Networks, seed: u64) -> Result<Trainee> {
+        let trainee = Trainee {
+            unet: networks.unet.no_grad(),
+            controlnet: networks.controlnet.map(Module::no_grad),
+            modal: Vec::new(),
+            identity: networks.identity.map(Module::no_grad),
+        };
+        check_device(&trainee.device())?;
+        let needed = |what: &str| Error::invalid(what, "is what learns, and is not given");
+        Ok(match self {
+            Self::ControlNet => {
+                let net = trainee.controlnet.ok_or_else(|| needed("controlnet"))?;
+                Trainee {
+                    controlnet: Some(net.set_require_grad(true)),
+                    ..trainee
+                }
+            }
+            Self::Modal {
+                layers,
+                share,
+                sets,
+            } => {
+                let encoder = networks
+                    .encoder
+                    .ok_or_else(|| needed("condition encoder"))?;
+                let net = RepControlNet::fresh(&trainee.unet, encoder, *layers, *share)?;
+                let count = match sets {
+                    ModalSets::Shared => 1,
+                    ModalSets::PerModality => 2,
+                };
+                let attach = |_| -> Result<ModalUNet> {
+                    let modal = ModalUNet::attach(trainee.unet.clone(), &net)?;
+                    Ok(modal.learning())
+                };
+                Trainee {
+                    modal: (0..count).map(attach).collect::<Result<_>>()?,
+                    ..trainee
+                }
+            }
+            Self::Identity => {
+                let identity = trainee.identity.ok_or_else(|| needed("identity"))?;
+                Trainee {
+                    identity: Some(identity.set_require_grad(true)),
+                    ..trainee
+                }
+            }
+            Self::Lora(config) => Trainee {
+                unet: config.attach(trainee.unet, seed)?,
+                ..trainee
+            },
+            Self::Full => Trainee {
+                unet: trainee.unet.set_require_grad(true),
+                ..trainee
+            },
+        })
+    }
+}
+
+fn check_device(device: &Device) -> Result<()> {
+    match device.is_autodiff() {
+        true => Ok(()),
+        false => {
+            let why = "does not track gradients: load the networks onto `device.autodiff()`";
+            Err(Error::invalid(format!("device {device:?}"), why))
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The networks of one training, together: what learns, and what it is beside.
+
+use std::ops::Range;
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+
+use super::batch::{DiffusionBatch, FaceTarget, Modality};
+use crate::control::{ControlNet, ModalUNet};
+use crate::error::Result;
+use crate::identity::{Identity, IdentityAttention, IdentitySet, RegionMask};
+use crate::unet::{AttentionMap, AttentionSite, AttentionWatch, PreparedConditioning, UNet};
+
+/// A UNet and its companions. Made by [`Trainable::prepare`](super::Trainable::prepare).
+#[derive(Module, Debug)]
+pub struct Trainee {
+    /// The base; has low-rank additions, or learns itself, or neither.
+    pub unet: UNet,
+    /// A classic ControlNet.
+    pub controlnet: Option<ControlNet>,
+    /// The base with modal branches; used in its place. One for all modalities, or one for each.
+    pub modal: Vec<ModalUNet>,
+    /// Projections of identity tokens.
+    pub identity: Option<IdentityAttention>,
+}
+
+/// What the networks are told.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    /// Noisy latents, and everything that belongs to them.
+    pub batch: DiffusionBatch,
+    /// `[b]`
+    pub timesteps: Tensor<1>,
+    /// Whose attention maps are to be kept, and in which stages.
+    pub watch: Option<(AttentionSite, Range<usize>)>,
+}
+
+/// A prediction, and the attention behind it where that was asked for.
+#[derive(Clone, Debug)]
+pub struct Predicted {
+    /// `[b, c, h, w]`
+    pub output: Tensor<4>,
+    /// In the order of use.
+    pub maps: Vec<AttentionMap>,
+}
+
+impl Trainee {
+    /// What the UNet says about noisy latents.
+    ///
+    /// # Errors
+    /// A batch that does not fit the networks.
+    pub fn predict(&self, inputs: &Inputs) -> Result<Predicted> {
+        let people = inputs.batch.faces.iter().flatten();
+        let anyone = people.into_iter().any(|face| face.tokens.is_some());
+        if self.identity.is_none() || !anyone {
+            return self.predict_together(inputs);
+        }
+        // A mask holds for all rows of a pass: pictures with people of their own go one by one.
+        let alone = |row| self.predict_together(&inputs.row(row));
+        let rows: Result<Vec<_>> = (0..inputs.batch.len()).map(alone).collect();
+        Ok(Predicted::joined(rows?))
+    }
+
+    fn predict_together(&self, inputs: &Inputs) -> Result<Predicted> {
+        let Inputs {
+            batch, timesteps, ..
+        } = inputs;
+        let (unet, encoder) = match self.modal_for(batch.modality) {
+            Some(modal) => (&modal.unet, Some(&modal.controlnet_cond_embedding)),
+            None => (&self.unet, None),
+        };
+        unet.check(batch.latents.dims(), &batch.conditioning, None)?;
+        let mut prepared = unet.prepare(&batch.conditioning);
+        let mut control = None;
+        if let Some(condition) = &batch.condition {
+            if let Some(net) = &self.controlnet {
+                net.check(batch.latents.dims(), &batch.conditioning, condition.dims())?;
+                let hint = net.encode_condition(condition.clone());
+                let text = net.prepare(&batch.conditioning);
+                let latents = batch.latents.clone();
+                control = Some(net.forward(latents, timesteps.clone(), &text, hint));
+            }
+            if let Some(encoder) = encoder {
+                prepared = prepared.with_hint(encoder.forward(condition.clone()));
+            }
+        }
+        let prepared = self.with_people(unet, prepared, batch)?;
+        let watch = inputs.watch.clone();
+        let watch = watch.map(|(site, stages)| AttentionWatch::new(site, stages));
+        let prepared = match &watch {
+            Some(watch) => prepared.watched_by(watch.clone()),
+            None => prepared,
+        };
+        let latents = batch.latents.clone();
+        let output = unet.forward(latents, timesteps.clone(), &prepared, control.as_ref());
+        let maps = watch.map(|watch| watch.take()).unwrap_or_default();
+        Ok(Predicted { output, maps })
+    }
+
+    /// Stages of the UNet in the order of use: down, middle, up.
+    pub fn stages(&self) -> usize {
+        let config = self.unet.config();
+        config.encoder.stages.len() + 1 + config.up_stages.len()
+    }
+
+    /// Where the networks lie.
+    pub fn device(&self) -> Device {
+        let found = self.devices().into_iter().next();
+        found.expect("a UNet has parameters")
+    }
+
+    /// With the people of the only picture, or of none.
+    fn with_people(
+        &self,
+        unet: &UNet,
+        prepared: PreparedConditioning,
+        batch: &DiffusionBatch,
+    ) -> Result<PreparedConditioning> {
+        let person = |face: &FaceTarget| -> Option<Result<Identity>> {
+            let tokens = face.tokens.clone()?.unsqueeze_dim(0);
+            Some(RegionMask::new(face.region.clone()).map(|region| Identity::new(tokens, region)))
+        };
+        let people = batch.faces.first().into_iter().flatten().filter_map(person);
+        let people: Vec<_> = people.collect::<Result<_>>()?;
+        let (Some(adapter), false) = (&self.identity, people.is_empty()) else {
+            return Ok(prepared);
+        };
+        let [_, _, height, width] = batch.latents.dims();
+        let people = IdentitySet::blending(people)?;
+        prepared.with_identities(unet.prepare_identities(adapter, &people, [height, width])?)
+    }
+
+    fn modal_for(&self, modality: Modality) -> Option<&ModalUNet> {
+        let index = match modality {
+            Modality::Skeleton => 0,
+            Modality::Landmark => 1,
+        };
+        self.modal
+            .get(index.min(self.modal.len().saturating_sub(1)))
+    }
+}
+
+impl Inputs {
+    /// Those of one picture.
+    fn row(&self, row: usize) -> Self {
+        Self {
+            batch: self.batch.row(row),
+            timesteps: self.timesteps.clone().slice_dim(0, row..row + 1),
+            watch: self.watch.clone(),
+        }
+    }
+}
+
+impl Predicted {
+    /// Row after row.
+    fn joined(rows: Vec<Self>) -> Self {
+        let count = rows.first().map_or(0, |row| row.maps.len());
+        let map = |index: usize| AttentionMap {
+            shares: Tensor::cat(
+                rows.iter()
+                    .map(|row| row.maps[index].shares.clone())
+                    .collect(),
+                0,
+            ),
+            grid: rows[0].maps[index].grid,
+        };
+        let maps = (0..count).map(map).collect();
+        let outputs = rows.into_iter().map(|row| row.output).collect();
+        Self {
+            output: Tensor::cat(outputs, 0),
+            maps,
+        }
+    }
+}

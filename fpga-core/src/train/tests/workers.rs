@@ -1,0 +1,80 @@
+//! Two workers on half batches equal one worker on the whole batch.
+
+use burn::tensor::{Device, Int, Tensor};
+
+use super::device;
+use crate::error::Result;
+use crate::nn::{Linear, ParameterSet, randomize};
+use crate::train::{Draw, Learner, LearnerConfig, Loss, Objective, Shuffled};
+
+/// Fits a linear layer; what is random would differ between whole and half batches.
+struct Fit;
+
+impl Objective for Fit {
+    type Model = Linear;
+    type Batch = [Tensor<2>; 2];
+
+    fn loss(&self, model: &Linear, batch: &Self::Batch, _: &mut Draw) -> Result<Loss> {
+        let [x, y] = batch.clone();
+        let error = (model.forward(x) - y).square();
+        let largest = f64::from(error.clone().max().into_scalar::<f32>());
+        let value = error.mean();
+        Ok(Loss {
+            value,
+            parts: vec![("largest", largest)],
+        })
+    }
+}
+
+fn wave(rows: usize, columns: usize, speed: f64) -> Tensor<2> {
+    let numbers = Tensor::<1, Int>::arange(0..(rows * columns) as i64, &device());
+    ((numbers.float() * speed).sin() * 1.3).reshape([rows, columns])
+}
+
+/// The model after some steps, and the first loss.
+fn train(batches: Vec<[Tensor<2>; 2]>, workers: &[Device]) -> (Vec<f32>, f64) {
+    let config = LearnerConfig {
+        accumulate: batches.len() as u64,
+        average: Some(0.5),
+        ..LearnerConfig::new(6, 1e-2)
+    };
+    let model = randomize(Linear::new(7, 3, &device()), 1);
+    let source = Shuffled::new(batches, 0).unwrap();
+    let learner = Learner::new(Fit, model, source, config).unwrap();
+    let mut learner = learner.on_devices(workers);
+    let first = learner.make_step().unwrap().loss;
+    learner.run(&mut ()).unwrap();
+    let set = ParameterSet::of(&learner.averaged().unwrap(), |_| true);
+    let values = set
+        .iter()
+        .flat_map(|(_, flat)| flat.values.clone().into_data().try_to_vec::<f32>().unwrap());
+    (values.collect(), first)
+}
+
+#[test]
+fn two_workers_on_halves_equal_one_on_the_whole() {
+    let (x, y) = (wave(12, 7, 1.7), wave(12, 3, 0.9));
+    let rows = |from, to| {
+        [
+            x.clone().slice_dim(0, from..to),
+            y.clone().slice_dim(0, from..to),
+        ]
+    };
+    let (whole, loss) = train(vec![rows(0, 12)], &[]);
+    let workers = [device(), device()];
+    let (halves, same_loss) = train(vec![rows(0, 6), rows(6, 12)], &workers);
+    assert!((loss - same_loss).abs() < 1e-6, "{loss} {same_loss}");
+    assert_eq!(whole.len(), 24);
+    for (whole, halves) in whole.iter().zip(&halves) {
+        assert!((whole - halves).abs() < 1e-5, "{whole} {halves}");
+    }
+    // More batches than workers, and more workers than batches.
+    let quarters = (0..4).map(|part| rows(part * 3, part * 3 + 3)).collect();
+    let (uneven, _) = train(quarters, &[device(), device(), device()]);
+    assert!(whole.iter().zip(&uneven).all(|(a, b)| (a - b).abs() < 1e-5));
+    let (spare, _) = train(vec![rows(0, 12)], &workers);
+    assert!(whole.iter().zip(&spare).all(|(a, b)| (a - b).abs() < 1e-6));
+    // And the halves matter.
+    let (other, _) = train(vec![rows(0, 6)], &[]);
+    assert!(whole.iter().zip(&other).any(|(a, b)| (a - b).abs() > 1e-3));
+}

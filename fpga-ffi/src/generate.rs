@@ -1,0 +1,459 @@
+//! `fpga_generate_params`: how pictures are made.
+
+use std::ffi::c_char;
+use std::sync::Arc;
+
+use fpga_core::RgbImage;
+use fpga_core::diffusion::Guidance;
+use fpga_core::pipeline::{Canvas, Control, GenerateRequest, Prompt};
+use fpga_core::vae::Tiling;
+use ndarray::Array2;
+
+use crate::controlnet::fpga_controlnet;
+use crate::fault::{Fault, Outcome};
+use crate::growing::{self, Growing};
+use crate::guard::guard;
+use crate::handle::share;
+use crate::image::{self, fpga_image_view};
+use crate::params::{fpga_long_prompt, fpga_noise};
+use crate::sampler::fpga_sampler;
+use crate::status::fpga_status;
+use crate::view::{flag, optional_text, zero};
+
+/// More ControlNets than any job has: such a number was never set.
+const MOST_CONTROLS: usize = 256;
+
+/// What one ControlNet says to a job. Start from `FPGA_CONTROL_INIT`. Pointers are borrowed for the
+/// call.
+///
+/// In an array every element has the same `struct_size`, and elements are that many bytes apart.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct fpga_control {
+    /// Size of this struct.
+    pub struct_size: usize,
+    /// The network. The job keeps its own reference.
+    pub controlnet: *const fpga_controlnet,
+    /// What it looks at: RGB, as large as the picture that is made.
+    pub condition: *const fpga_image_view,
+    /// 1 as trained, 0 silent.
+    pub scale: f64,
+    /// Share of the steps at which it starts to speak: 0 to 1.
+    pub window_start: f64,
+    /// Share of the steps at which it ends: 0 to 1.
+    pub window_end: f64,
+}
+
+// SAFETY: `repr(C)`, `struct_size` first, pointers and floats.
+unsafe impl Growing for fpga_control {
+    const NAME: &'static str = "fpga_control";
+    const FIRST_SIZE: usize = 3 * size_of::<usize>() + 3 * size_of::<f64>();
+
+    fn defaults() -> Self {
+        Self {
+            struct_size: size_of::<Self>(),
+            controlnet: std::ptr::null(),
+            condition: std::ptr::null(),
+            scale: 1.0,
+            window_start: 0.0,
+            window_end: 1.0,
+        }
+    }
+}
+
+/// How pictures are made. Start from `FPGA_GENERATE_PARAMS_INIT`. Pointers are borrowed for the call.
+///
+/// Without `picture` they start from noise; with it, it is changed; with `mask` too, only there.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct fpga_generate_params {
+    /// Size of this struct.
+    pub struct_size: usize,
+    /// What the picture shows; NULL for the empty prompt.
+    pub prompt: *const c_char,
+    /// What it does not show; NULL for the empty prompt.
+    pub negative_prompt: *const c_char,
+    /// The picture to change, RGB of any size; NULL to start from noise.
+    pub picture: *const fpga_image_view,
+    /// Where it may change: `FPGA_PIXEL_FORMAT_GRAY8`, as large as `picture`; 0 keeps its bytes. NULL for
+    /// everywhere.
+    pub mask: *const fpga_image_view,
+    /// ControlNets, whose effects add up.
+    pub controls: *const fpga_control,
+    /// How many.
+    pub num_controls: usize,
+    /// Seed of the noise. Read only if `has_seed` is 1.
+    pub seed: u64,
+    /// How much of `picture` may change: 0 hardly, 1 wholly. Read only with `picture`.
+    pub strength: f64,
+    /// How strongly the prompt pulls; 7.5 is usual, 1 or less leaves the negative prompt out.
+    pub guidance: f64,
+    /// How far the spread of guided predictions is pulled back to that of unguided ones: 0 to 1.
+    pub guidance_rescale: f64,
+    /// Share of fresh noise at each step, 0 to 1, of samplers that have a choice. Read only if `has_eta`
+    /// is 1.
+    pub eta: f64,
+    /// Pixels of a row; a multiple of 8. Read only without `picture`.
+    pub width: u32,
+    /// Rows; a multiple of 8. Read only without `picture`.
+    pub height: u32,
+    /// Pictures at once: 1 to 64.
+    pub count: u32,
+    /// Steps of the whole schedule: 1 to 1000.
+    pub steps: u32,
+    /// 1 if `seed` is set, 0 for a fresh one, which the result names.
+    pub has_seed: u32,
+    /// 1 if `eta` is set, 0 for the sampler's own.
+    pub has_eta: u32,
+    /// One of `fpga_sampler`.
+    pub sampler: u32,
+    /// One of `fpga_long_prompt`.
+    pub long_prompt: u32,
+    /// One of `fpga_noise`.
+    pub noise: u32,
+    /// Longest side in pixels of the tiles in which the result is decoded, for pictures whose whole would
+    /// take too much memory; 0 for no tiles.
+    pub tile: u32,
+    /// Shortest overlap of two tiles in pixels.
+    pub tile_overlap: u32,
+    /// Must be 0.
+    pub reserved: u32,
+}
+
+// SAFETY: `repr(C)`, `struct_size` first, pointers, floats and integers.
+unsafe impl Growing for fpga_generate_params {
+    const NAME: &'static str = "fpga_generate_params";
+    const FIRST_SIZE: usize = 7 * size_of::<usize>() + 5 * size_of::<f64>() + 12 * size_of::<u32>();
+
+    /// The core's defaults, so that both doors agree.
+    fn defaults() -> Self {
+        let blank = Canvas::Blank {
+            width: 512,
+            height: 512,
+        };
+        let core = GenerateRequest::new("", blank);
+        Self {
+            struct_size: size_of::<Self>(),
+            prompt: std::ptr::null(),
+            negative_prompt: std::ptr::null(),
+            picture: std::ptr::null(),
+            mask: std::ptr::null(),
+            controls: std::ptr::null(),
+            num_controls: 0,
+            seed: 0,
+            strength: 0.75,
+            guidance: core.guidance.scale,
+            guidance_rescale: core.guidance.rescale,
+            eta: 0.0,
+            width: 512,
+            height: 512,
+            count: core.count as u32,
+            steps: core.steps as u32,
+            has_seed: 0,
+            has_eta: 0,
+            sampler: fpga_sampler::Model as u32,
+            long_prompt: fpga_long_prompt::from(core.long_prompt) as u32,
+            noise: fpga_noise::from(core.noise) as u32,
+            tile: 0,
+            tile_overlap: Tiling::default().overlap as u32,
+            reserved: 0,
+        }
+    }
+}
+
+/// Sets every field to its default, as `FPGA_CONTROL_INIT` does.
+///
+/// `size` is `sizeof *control`; it becomes `struct_size`.
+///
+/// Ownership: `control` stays the caller's.
+/// Threads: any.
+/// NULL: `control` must not be NULL.
+/// Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fpga_control_init(control: *mut fpga_control, size: usize) -> fpga_status {
+    // SAFETY: the caller says that `control` has `size` bytes.
+    guard(|_| unsafe { growing::write(&fpga_control::defaults(), control, size) })
+}
+
+/// Sets every field to its default, as `FPGA_GENERATE_PARAMS_INIT` does.
+///
+/// `size` is `sizeof *params`; it becomes `struct_size`.
+///
+/// Ownership: `params` stays the caller's.
+/// Threads: any.
+/// NULL: `params` must not be NULL.
+/// Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fpga_generate_params_init(
+    params: *mut fpga_generate_params,
+    size: usize,
+) -> fpga_status {
+    // SAFETY: the caller says that `params` has `size` bytes.
+    guard(|_| unsafe { growing::write(&fpga_generate_params::defaults(), params, size) })
+}
+
+/// What a generation needs, owned: its request borrows from it.
+pub(crate) struct Generation {
+    canvas: OwnCanvas,
+    controls: Vec<OwnControl>,
+    /// Without canvas and controls.
+    settings: GenerateRequest<'static>,
+}
+
+enum OwnCanvas {
+    Blank {
+        width: u32,
+        height: u32,
+    },
+    Picture {
+        picture: RgbImage,
+        mask: Option<Array2<f32>>,
+        strength: f64,
+    },
+}
+
+struct OwnControl {
+    controlnet: Arc<fpga_controlnet>,
+    condition: RgbImage,
+    scale: f64,
+    window: (f64, f64),
+}
+
+impl Generation {
+    pub(crate) fn request(&self) -> GenerateRequest<'_> {
+        GenerateRequest {
+            canvas: self.canvas.borrowed(),
+            controls: self.controls.iter().map(OwnControl::borrowed).collect(),
+            ..self.settings.clone()
+        }
+    }
+
+    /// The ControlNets.
+    pub(crate) fn controlnets(&self) -> impl Iterator<Item = &fpga_controlnet> {
+        self.controls.iter().map(|control| &*control.controlnet)
+    }
+}
+
+impl OwnControl {
+    fn borrowed(&self) -> Control<'_> {
+        Control {
+            net: &self.controlnet.net,
+            condition: &self.condition,
+            scale: self.scale,
+            window: self.window,
+        }
+    }
+}
+
+impl OwnCanvas {
+    fn borrowed(&self) -> Canvas<'_> {
+        match self {
+            &Self::Blank { width, height } => Canvas::Blank { width, height },
+            Self::Picture {
+                picture,
+                mask: None,
+                strength,
+            } => Canvas::Picture {
+                picture,
+                strength: *strength,
+            },
+            Self::Picture {
+                picture,
+                mask: Some(mask),
+                strength,
+            } => Canvas::Masked {
+                picture,
+                mask,
+                strength: *strength,
+            },
+        }
+    }
+}
+
+/// # Safety
+/// `params` is NULL for the defaults, or a struct whose pointers live during the call.
+pub(crate) unsafe fn copy_in(params: *const fpga_generate_params) -> Outcome<Generation> {
+    let params = match params.is_null() {
+        true => fpga_generate_params::defaults(),
+        // SAFETY: this function's contract.
+        false => unsafe { growing::read(params) }?,
+    };
+    // SAFETY: this function's contract.
+    unsafe {
+        Ok(Generation {
+            canvas: canvas(&params)?,
+            controls: controls(params.controls, params.num_controls)?,
+            settings: settings(&params)?,
+        })
+    }
+}
+
+/// # Safety
+/// The strings of `params` live during the call.
+unsafe fn settings(params: &fpga_generate_params) -> Outcome<GenerateRequest<'static>> {
+    zero(params.reserved, "fpga_generate_params.reserved")?;
+    // SAFETY: this function's contract.
+    let string = |pointer, name| unsafe { optional_text(pointer, name) };
+    let prompt = string(params.prompt, "fpga_generate_params.prompt")?;
+    let negative = string(
+        params.negative_prompt,
+        "fpga_generate_params.negative_prompt",
+    )?;
+    let seeded = flag(params.has_seed, "fpga_generate_params.has_seed")?;
+    let eta = flag(params.has_eta, "fpga_generate_params.has_eta")?;
+    let long_prompt = "fpga_generate_params.long_prompt";
+    // Stands in until the job lends its own.
+    let canvas = Canvas::Blank {
+        width: params.width,
+        height: params.height,
+    };
+    Ok(GenerateRequest {
+        negative_prompt: Prompt::from(negative.unwrap_or_default()),
+        long_prompt: fpga_long_prompt::from_code(params.long_prompt, long_prompt)?,
+        count: params.count as usize,
+        steps: params.steps as usize,
+        guidance: Guidance {
+            scale: params.guidance,
+            rescale: params.guidance_rescale,
+        },
+        sampler: fpga_sampler::from_code(params.sampler, eta.then_some(params.eta))?,
+        seed: seeded.then_some(params.seed),
+        noise: fpga_noise::from_code(params.noise, "fpga_generate_params.noise")?,
+        tiling: (params.tile > 0).then_some(Tiling {
+            tile: params.tile as usize,
+            overlap: params.tile_overlap as usize,
+        }),
+        ..GenerateRequest::new(prompt.unwrap_or_default(), canvas)
+    })
+}
+
+/// # Safety
+/// The views of `params` live during the call.
+unsafe fn canvas(params: &fpga_generate_params) -> Outcome<OwnCanvas> {
+    if params.picture.is_null() {
+        if !params.mask.is_null() {
+            let why = "needs a picture to act on";
+            return Err(Fault::argument("fpga_generate_params.mask", why));
+        }
+        let (width, height) = (params.width, params.height);
+        return Ok(OwnCanvas::Blank { width, height });
+    }
+    // SAFETY: this function's contract.
+    unsafe {
+        Ok(OwnCanvas::Picture {
+            picture: image::picture(params.picture).map_err(|fault| fault.context("picture"))?,
+            mask: image::mask(params.mask)?,
+            strength: params.strength,
+        })
+    }
+}
+
+/// # Safety
+/// `controls` is NULL, or points to `count` structs of one version whose pointers live during the call.
+unsafe fn controls(controls: *const fpga_control, count: usize) -> Outcome<Vec<OwnControl>> {
+    // SAFETY: this function's contract.
+    let controls = unsafe { growing::read_all(controls, count, ("control", MOST_CONTROLS)) }?;
+    let one = |(index, control): (usize, &fpga_control)| {
+        // SAFETY: this function's contract.
+        unsafe { own_control(control) }.map_err(|fault| fault.context(format!("control {index}")))
+    };
+    controls.iter().enumerate().map(one).collect()
+}
+
+/// # Safety
+/// The pointers of `control` live during the call.
+unsafe fn own_control(control: &fpga_control) -> Outcome<OwnControl> {
+    // SAFETY: this function's contract.
+    unsafe {
+        Ok(OwnControl {
+            controlnet: share(control.controlnet)?,
+            condition: image::picture(control.condition)
+                .map_err(|fault| fault.context("condition"))?,
+            scale: control.scale,
+            window: (control.window_start, control.window_end),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fpga_core::pipeline::NoiseKind;
+    use fpga_core::sampler::SamplerKind;
+    use fpga_core::text::LongPrompt;
+
+    use super::*;
+
+    fn view(pixels: &[u8], format: u32) -> fpga_image_view {
+        fpga_image_view {
+            pixels: pixels.as_ptr(),
+            stride: 6,
+            width: 2,
+            height: 1,
+            format,
+            ..fpga_image_view::defaults()
+        }
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_core() {
+        let (width, height) = (512, 512);
+        let core = GenerateRequest::new("", Canvas::Blank { width, height });
+        // SAFETY: NULL is allowed.
+        let ours = unsafe { copy_in(std::ptr::null()) }.unwrap();
+        assert_eq!(format!("{:?}", ours.request()), format!("{core:?}"));
+    }
+
+    #[test]
+    fn every_field_reaches_the_request() {
+        let (colours, grey) = ([1, 2, 3, 4, 5, 6], [0, 255]);
+        let (picture, mask) = (view(&colours, 1), view(&grey, 2));
+        let params = fpga_generate_params {
+            prompt: c"new".as_ptr(),
+            negative_prompt: c"bad".as_ptr(),
+            picture: &raw const picture,
+            mask: &raw const mask,
+            seed: 1 << 40,
+            strength: 0.11,
+            guidance: 0.12,
+            guidance_rescale: 0.13,
+            eta: 0.14,
+            count: 3,
+            steps: 20,
+            has_seed: 1,
+            has_eta: 1,
+            sampler: fpga_sampler::Ddim as u32,
+            long_prompt: fpga_long_prompt::Truncate as u32,
+            noise: fpga_noise::Philox as u32,
+            tile: 64,
+            tile_overlap: 16,
+            ..fpga_generate_params::defaults()
+        };
+        let picture = RgbImage::from_raw(2, 1, colours.to_vec()).unwrap();
+        let canvas = Canvas::Masked {
+            picture: &picture,
+            mask: &ndarray::arr2(&[[0.0, 1.0]]),
+            strength: 0.11,
+        };
+        let expected = GenerateRequest {
+            negative_prompt: "bad".into(),
+            long_prompt: LongPrompt::Truncate,
+            count: 3,
+            steps: 20,
+            guidance: Guidance {
+                scale: 0.12,
+                rescale: 0.13,
+            },
+            sampler: Some(SamplerKind::Ddim { eta: 0.14 }),
+            seed: Some(1 << 40),
+            noise: NoiseKind::Philox,
+            tiling: Some(Tiling {
+                tile: 64,
+                overlap: 16,
+            }),
+            ..GenerateRequest::new("new", canvas)
+        };
+        // SAFETY: strings and pixels live during the call.
+        let found = unsafe { copy_in(&raw const params) }.unwrap();
+        assert_eq!(format!("{:?}", found.request()), format!("{expected:?}"));
+    }
+}

@@ -1,0 +1,533 @@
+/*
+ * fpga for C++17: owners that free what they own, and exceptions with the library's own words.
+ *
+ * Everything here is inline over fpga.h; nothing is hidden: get() gives the C handle, and structs are
+ * those of fpga.h, started by init<...>(). Owners can be moved, not copied. A moved-from owner holds
+ * nothing, and using it throws. Every function may throw fpga::error unless it is noexcept; attempt()
+ * turns that into a value. The rules of fpga.h on threads and lifetimes hold here, too.
+ */
+#ifndef FPGA_HPP
+#define FPGA_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "fpga.h"
+
+namespace fpga {
+
+/* Why a call failed: a status to decide by, and words for people. */
+class error : public std::runtime_error {
+public:
+    error(fpga_status status, const std::string &message)
+        : std::runtime_error(message), status_(status) {}
+    fpga_status status() const noexcept { return status_; }
+    bool is_cancelled() const noexcept { return status_ == FPGA_STATUS_CANCELLED; }
+
+private:
+    fpga_status status_;
+};
+
+namespace detail {
+
+/* A string by two calls; another thread cannot change it between them. */
+template <class Get>
+std::string text(Get get)
+{
+    std::size_t needed = 0;
+    if (get(static_cast<char *>(nullptr), std::size_t{0}, &needed) != FPGA_STATUS_OK || needed == 0)
+        return std::string();
+    std::string text(needed, '\0');
+    if (get(&text[0], needed, &needed) != FPGA_STATUS_OK)
+        return std::string();
+    text.resize(needed - 1);
+    return text;
+}
+
+inline void check(fpga_status status)
+{
+    if (status != FPGA_STATUS_OK)
+        throw error(status, text(fpga_last_error_message));
+}
+
+template <class T, void (*Free)(T *)>
+struct freer {
+    void operator()(T *handle) const noexcept { Free(handle); }
+};
+
+/* What owns one handle. */
+template <class T, void (*Free)(T *)>
+class owner {
+public:
+    explicit owner(T *handle) noexcept : handle_(handle) {}
+    T *get() const noexcept { return handle_.get(); }
+
+private:
+    std::unique_ptr<T, freer<T, Free>> handle_;
+};
+
+/* What a function that hands out a handle gives. */
+template <class T, class Make>
+T *made(Make make)
+{
+    T *handle = nullptr;
+    check(make(&handle));
+    return handle;
+}
+
+/* What a function that writes one number writes. */
+template <class T, class Get>
+T number(Get get)
+{
+    T value{};
+    check(get(&value));
+    return value;
+}
+
+template <class T, class Get>
+std::string checked_text(const T *handle, Get get)
+{
+    std::size_t needed = 0;
+    check(get(handle, static_cast<char *>(nullptr), std::size_t{0}, &needed));
+    std::string text(needed, '\0');
+    check(get(handle, &text[0], needed, &needed));
+    text.resize(needed - 1);
+    return text;
+}
+
+} // namespace detail
+
+/* A struct of fpga.h with every field at its default. */
+template <class Struct>
+Struct init();
+template <>
+inline fpga_context_params init() { return FPGA_CONTEXT_PARAMS_INIT; }
+template <>
+inline fpga_model_params init() { return FPGA_MODEL_PARAMS_INIT; }
+template <>
+inline fpga_image_view init() { return FPGA_IMAGE_VIEW_INIT; }
+template <>
+inline fpga_face init() { return FPGA_FACE_INIT; }
+template <>
+inline fpga_control init() { return FPGA_CONTROL_INIT; }
+template <>
+inline fpga_restore_params init() { return FPGA_RESTORE_PARAMS_INIT; }
+template <>
+inline fpga_generate_params init() { return FPGA_GENERATE_PARAMS_INIT; }
+
+/* A picture (three bytes per pixel) or a mask (one), rows without gaps. */
+class image {
+public:
+    image(std::uint32_t width, std::uint32_t height, std::size_t bytes_per_pixel = 3)
+        : width_(width), height_(height), bytes_per_pixel_(bytes_per_pixel),
+          pixels_(std::size_t{width} * height * bytes_per_pixel) {}
+    std::uint32_t width() const noexcept { return width_; }
+    std::uint32_t height() const noexcept { return height_; }
+    std::size_t stride() const noexcept { return std::size_t{width_} * bytes_per_pixel_; }
+    std::vector<std::uint8_t> &pixels() noexcept { return pixels_; }
+    const std::vector<std::uint8_t> &pixels() const noexcept { return pixels_; }
+    /* Valid as long as this image, and until its pixels are resized. */
+    fpga_image_view view() const
+    {
+        fpga_image_view view = init<fpga_image_view>();
+        view.pixels = pixels_.data();
+        view.stride = stride();
+        view.width = width_;
+        view.height = height_;
+        view.format = bytes_per_pixel_ == 1 ? FPGA_PIXEL_FORMAT_GRAY8 : FPGA_PIXEL_FORMAT_RGB8;
+        return view;
+    }
+
+private:
+    std::uint32_t width_, height_;
+    std::size_t bytes_per_pixel_;
+    std::vector<std::uint8_t> pixels_;
+};
+
+inline std::string version() { return fpga_version(); }
+
+/* A device of this machine. */
+struct device {
+    std::string id, name;
+};
+
+inline std::vector<device> devices()
+{
+    detail::owner<fpga_device_list, fpga_device_list_free> list(
+        detail::made<fpga_device_list>(fpga_device_list_new));
+    std::vector<device> found(detail::number<std::size_t>(
+        [&](std::size_t *count) { return fpga_device_list_count(list.get(), count); }));
+    for (std::size_t index = 0; index < found.size(); index++) {
+        using detail::text;
+        found[index].id = text([&](char *buffer, std::size_t capacity, std::size_t *needed) {
+            return fpga_device_list_id(list.get(), index, buffer, capacity, needed);
+        });
+        found[index].name = text([&](char *buffer, std::size_t capacity, std::size_t *needed) {
+            return fpga_device_list_name(list.get(), index, buffer, capacity, needed);
+        });
+    }
+    return found;
+}
+
+class context : public detail::owner<fpga_context, fpga_context_free> {
+public:
+    context() : owner(make(nullptr)) {}
+    explicit context(const fpga_context_params &params) : owner(make(&params)) {}
+    std::uint64_t memory_in_use() const
+    {
+        return detail::number<std::uint64_t>(
+            [this](std::uint64_t *bytes) { return fpga_context_memory_in_use(get(), bytes); });
+    }
+
+private:
+    static fpga_context *make(const fpga_context_params *params)
+    {
+        return detail::made<fpga_context>(
+            [params](fpga_context **out) { return fpga_context_new(params, out); });
+    }
+};
+
+/* A .safetensors checkpoint in memory, or behind a function that reads: it returns whether all bytes are
+   there, and an exception in it counts as no. */
+class source {
+public:
+    using reader = std::function<bool(std::uint64_t offset, std::uint8_t *buffer, std::size_t length)>;
+
+    explicit source(std::vector<std::uint8_t> bytes, const char *name = nullptr)
+        : bytes_(std::make_unique<std::vector<std::uint8_t>>(std::move(bytes))),
+          handle_(detail::made<fpga_source>([&](fpga_source **out) {
+              return fpga_source_new_memory(bytes_->data(), bytes_->size(), name, out);
+          })) {}
+    source(std::uint64_t size, reader read, const char *name = nullptr)
+        : read_(std::make_unique<reader>(std::move(read))),
+          handle_(detail::made<fpga_source>([&](fpga_source **out) {
+              fpga_io io = FPGA_IO_INIT;
+              io.name = name;
+              io.read = call;
+              io.userdata = read_.get();
+              io.size = size;
+              return fpga_source_new_io(&io, out);
+          })) {}
+    fpga_source *get() const noexcept { return handle_.get(); }
+
+private:
+    static std::int32_t call(void *userdata, std::uint64_t offset, std::uint8_t *buffer,
+                             std::size_t length) noexcept
+    {
+        try {
+            return (*static_cast<reader *>(userdata))(offset, buffer, length) ? 0 : 1;
+        } catch (...) {
+            return 2;
+        }
+    }
+
+    /* Before the handle, which reads from them until it goes. */
+    std::unique_ptr<std::vector<std::uint8_t>> bytes_;
+    std::unique_ptr<reader> read_;
+    detail::owner<fpga_source, fpga_source_free> handle_;
+};
+
+class model : public detail::owner<fpga_model, fpga_model_free> {
+public:
+    model(const context &context, const std::string &path,
+          const fpga_model_params &params = init<fpga_model_params>())
+        : owner(detail::made<fpga_model>([&](fpga_model **out) {
+              return fpga_model_load(context.get(), path.c_str(), &params, out);
+          })) {}
+    model(const context &context, const source &source,
+          const fpga_model_params &params = init<fpga_model_params>())
+        : owner(detail::made<fpga_model>([&](fpga_model **out) {
+              return fpga_model_load_source(context.get(), source.get(), &params, out);
+          })) {}
+    std::string load_report_json() const
+    {
+        return detail::checked_text(get(), fpga_model_load_report_json);
+    }
+    std::uint64_t memory() const
+    {
+        return detail::number<std::uint64_t>(
+            [this](std::uint64_t *bytes) { return fpga_model_memory(get(), bytes); });
+    }
+};
+
+class controlnet : public detail::owner<fpga_controlnet, fpga_controlnet_free> {
+public:
+    controlnet(const context &context, const std::string &path,
+               std::uint32_t storage = FPGA_STORAGE_AS_STORED)
+        : owner(detail::made<fpga_controlnet>([&](fpga_controlnet **out) {
+              return fpga_controlnet_load(context.get(), path.c_str(), storage, out);
+          })) {}
+    controlnet(const context &context, const source &source,
+               std::uint32_t storage = FPGA_STORAGE_AS_STORED)
+        : owner(detail::made<fpga_controlnet>([&](fpga_controlnet **out) {
+              return fpga_controlnet_load_source(context.get(), source.get(), storage, out);
+          })) {}
+};
+
+class cancel_token : public detail::owner<fpga_cancel_token, fpga_cancel_token_free> {
+public:
+    cancel_token() : owner(detail::made<fpga_cancel_token>(fpga_cancel_token_new)) {}
+    /* A second owner of the same token. */
+    cancel_token share() const
+    {
+        return cancel_token(detail::made<fpga_cancel_token>(
+            [this](fpga_cancel_token **out) { return fpga_cancel_token_ref(get(), out); }));
+    }
+    void cancel() { detail::check(fpga_cancel_token_cancel(get())); }
+    bool is_cancelled() const
+    {
+        return detail::number<std::uint32_t>([this](std::uint32_t *cancelled) {
+                   return fpga_cancel_token_is_cancelled(get(), cancelled);
+               }) == 1;
+    }
+
+private:
+    explicit cancel_token(fpga_cancel_token *handle) : owner(handle) {}
+};
+
+class restoration : public detail::owner<fpga_restoration, fpga_restoration_free> {
+public:
+    explicit restoration(fpga_restoration *handle) : owner(handle) {}
+    image picture() const
+    {
+        std::uint32_t width = 0, height = 0;
+        detail::check(fpga_restoration_size(get(), &width, &height));
+        image picture(width, height);
+        detail::check(fpga_restoration_copy_picture(get(), picture.pixels().data(), picture.stride(),
+                                                    picture.pixels().size()));
+        return picture;
+    }
+    std::uint64_t seed() const
+    {
+        return detail::number<std::uint64_t>(
+            [this](std::uint64_t *seed) { return fpga_restoration_seed(get(), seed); });
+    }
+    std::uint64_t changed_outside_mask() const
+    {
+        return detail::number<std::uint64_t>([this](std::uint64_t *changed) {
+            return fpga_restoration_changed_outside_mask(get(), changed);
+        });
+    }
+    std::vector<fpga_face_report> faces() const
+    {
+        std::vector<fpga_face_report> faces(detail::number<std::size_t>(
+            [this](std::size_t *count) { return fpga_restoration_num_faces(get(), count); }));
+        for (std::size_t index = 0; index < faces.size(); index++)
+            detail::check(
+                fpga_restoration_face_report(get(), index, &faces[index], sizeof faces[index]));
+        return faces;
+    }
+    std::string report_json() const
+    {
+        return detail::checked_text(get(), fpga_restoration_report_json);
+    }
+};
+
+class generation : public detail::owner<fpga_generation, fpga_generation_free> {
+public:
+    explicit generation(fpga_generation *handle) : owner(handle) {}
+    std::size_t size() const
+    {
+        return detail::number<std::size_t>(
+            [this](std::size_t *count) { return fpga_generation_num_pictures(get(), count); });
+    }
+    image picture(std::size_t index) const
+    {
+        std::uint32_t width = 0, height = 0;
+        detail::check(fpga_generation_size(get(), index, &width, &height));
+        image picture(width, height);
+        detail::check(fpga_generation_copy_picture(get(), index, picture.pixels().data(),
+                                                   picture.stride(), picture.pixels().size()));
+        return picture;
+    }
+    fpga_generation_report report() const
+    {
+        fpga_generation_report report;
+        detail::check(fpga_generation_get_report(get(), &report, sizeof report));
+        return report;
+    }
+    std::string report_json() const
+    {
+        return detail::checked_text(get(), fpga_generation_report_json);
+    }
+};
+
+/* One restoration or generation. Its callbacks may throw: that cancels the job, and run() throws it. */
+class job {
+public:
+    /* Return whether to go on. */
+    using on_progress = std::function<bool(const fpga_progress &)>;
+    using on_preview = std::function<bool(const fpga_progress &, const fpga_image_view &)>;
+    using on_log = std::function<void(std::uint32_t level, const char *message)>;
+
+    static job restore(const model &model, const image &picture, const std::vector<fpga_face> &faces,
+                       const fpga_restore_params &params = init<fpga_restore_params>())
+    {
+        return job(detail::made<fpga_job>([&](fpga_job **out) {
+            const fpga_image_view view = picture.view();
+            return fpga_job_new_restore(model.get(), &view, faces.data(), faces.size(), &params, out);
+        }));
+    }
+    static job generate(const model &model, const fpga_generate_params &params)
+    {
+        return job(detail::made<fpga_job>(
+            [&](fpga_job **out) { return fpga_job_new_generate(model.get(), &params, out); }));
+    }
+
+    fpga_job *get() const noexcept { return handle_.get(); }
+    job &watch(on_progress progress)
+    {
+        detail::check(fpga_job_set_progress_callback(get(), tell, callbacks_.get()));
+        callbacks_->progress = std::move(progress);
+        return *this;
+    }
+    job &preview(on_preview preview)
+    {
+        detail::check(fpga_job_set_preview_callback(get(), show, callbacks_.get()));
+        callbacks_->preview = std::move(preview);
+        return *this;
+    }
+    job &log(on_log log)
+    {
+        detail::check(fpga_job_set_log_callback(get(), say, callbacks_.get()));
+        callbacks_->log = std::move(log);
+        return *this;
+    }
+    job &cancel_with(const cancel_token &token)
+    {
+        detail::check(fpga_job_set_cancel_token(get(), token.get()));
+        return *this;
+    }
+    std::uint64_t estimate_memory() const
+    {
+        return detail::number<std::uint64_t>(
+            [this](std::uint64_t *bytes) { return fpga_job_estimate_memory(get(), bytes); });
+    }
+    void run()
+    {
+        const fpga_status status = fpga_job_run(get());
+        if (callbacks_ && callbacks_->thrown)
+            std::rethrow_exception(std::exchange(callbacks_->thrown, nullptr));
+        detail::check(status);
+    }
+    /* One of fpga_job_state; any thread may ask while the job runs. */
+    std::uint32_t state() const
+    {
+        return detail::number<std::uint32_t>(
+            [this](std::uint32_t *state) { return fpga_job_get_state(get(), state); });
+    }
+    std::size_t num_finished() const
+    {
+        return detail::number<std::size_t>(
+            [this](std::size_t *count) { return fpga_job_num_finished(get(), count); });
+    }
+    restoration take_restoration()
+    {
+        return restoration(detail::made<fpga_restoration>(
+            [this](fpga_restoration **out) { return fpga_job_take_restoration(get(), out); }));
+    }
+    generation take_generation()
+    {
+        return generation(detail::made<fpga_generation>(
+            [this](fpga_generation **out) { return fpga_job_take_generation(get(), out); }));
+    }
+
+private:
+    struct callbacks {
+        on_progress progress;
+        on_preview preview;
+        on_log log;
+        std::exception_ptr thrown;
+    };
+
+    explicit job(fpga_job *handle) : callbacks_(std::make_unique<callbacks>()), handle_(handle) {}
+
+    /* Calls the caller's function; what it throws waits for run(). */
+    template <class Call>
+    static std::int32_t guarded(callbacks *self, Call call) noexcept
+    {
+        try {
+            return call() ? 0 : 1;
+        } catch (...) {
+            self->thrown = std::current_exception();
+            return 1;
+        }
+    }
+    static std::int32_t tell(void *userdata, const fpga_progress *progress) noexcept
+    {
+        callbacks *self = static_cast<callbacks *>(userdata);
+        return guarded(self, [&] { return !self->thrown && self->progress(*progress); });
+    }
+    static std::int32_t show(void *userdata, const fpga_progress *progress,
+                             const fpga_image_view *picture) noexcept
+    {
+        callbacks *self = static_cast<callbacks *>(userdata);
+        return guarded(self, [&] { return !self->thrown && self->preview(*progress, *picture); });
+    }
+    static void say(void *userdata, std::uint32_t level, const char *message) noexcept
+    {
+        callbacks *self = static_cast<callbacks *>(userdata);
+        guarded(self, [&] {
+            self->log(level, message);
+            return true;
+        });
+    }
+
+    /* Before the handle, whose job calls them until it goes. */
+    std::unique_ptr<callbacks> callbacks_;
+    detail::owner<fpga_job, fpga_job_free> handle_;
+};
+
+/* A value, or the error in its place. */
+template <class T>
+class result {
+public:
+    result(T value) : either_(std::in_place_index<0>, std::move(value)) {}
+    result(error failure) : either_(std::in_place_index<1>, std::move(failure)) {}
+    explicit operator bool() const noexcept { return either_.index() == 0; }
+    fpga_status status() const noexcept
+    {
+        return *this ? FPGA_STATUS_OK : std::get_if<1>(&either_)->status();
+    }
+    /* The value; throws the error if there is none. */
+    T &value() &
+    {
+        if (!*this)
+            throw *std::get_if<1>(&either_);
+        return *std::get_if<0>(&either_);
+    }
+    T &&value() && { return std::move(value()); }
+    /* The error; only if there is no value. */
+    const error &failure() const { return std::get<1>(either_); }
+
+private:
+    std::variant<T, error> either_;
+};
+
+/* What `work` returns, or the fpga::error that it throws. */
+template <class Work, class T = std::invoke_result_t<Work>>
+auto attempt(Work work) -> result<std::conditional_t<std::is_void<T>::value, std::monostate, T>>
+{
+    try {
+        if constexpr (std::is_void<T>::value) {
+            work();
+            return std::monostate();
+        } else {
+            return work();
+        }
+    } catch (const error &failure) {
+        return failure;
+    }
+}
+
+} // namespace fpga
+
+#endif /* FPGA_HPP */

@@ -1,0 +1,1245 @@
+/*
+ * fpga: people in pictures, with their own faces.
+ *
+ * The C interface. Generated from the sources of fpga-ffi; do not edit.
+ *
+ * The rules, the same for every function:
+ * - A type is opaque, or a struct that starts with struct_size. Start a struct from its _INIT macro or
+ *   its _init function, then set fields. fpga_X_free(NULL) does nothing.
+ * - Arguments: the object, then inputs, then outputs. No argument is both.
+ * - Functions return fpga_status. Outputs are written only on success; handles are set to NULL first.
+ *   The text of a failure stays with the thread: fpga_last_error_message.
+ * - Every pointer is checked for NULL, every enum value and flag for being known.
+ * - Inputs are borrowed for the call and copied where they are needed longer. Outputs go to the caller's
+ *   memory, or are handles that the caller frees. Nobody frees the other's memory.
+ * - Strings are UTF-8 and end with NUL; so are paths, on every system.
+ * - No panic leaves the library: it becomes FPGA_STATUS_PANIC, and its context refuses further work.
+ * - Nothing is printed, and there is no global state but the text of each thread's last failure.
+ *
+ * The main job: fpga_context_new, fpga_model_load, fpga_job_new_restore, fpga_job_run,
+ * fpga_job_take_restoration, fpga_restoration_copy_picture.
+ */
+
+
+#ifndef FPGA_H
+#define FPGA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Define FPGA_STATIC to link the static library on Windows. */
+#if defined(_WIN32) && !defined(FPGA_STATIC)
+#define FPGA_API __declspec(dllimport)
+#elif defined(__GNUC__) && !defined(_WIN32)
+#define FPGA_API __attribute__((visibility("default")))
+#else
+#define FPGA_API
+#endif
+
+/* The status of such a function says whether its output is there. */
+#if defined(__GNUC__)
+#define FPGA_MUST_USE __attribute__((warn_unused_result))
+#else
+#define FPGA_MUST_USE
+#endif
+
+
+/**
+ * Major version of the library that this header belongs to.
+ */
+#define FPGA_VERSION_MAJOR 0
+
+/**
+ * Minor version of the library that this header belongs to.
+ */
+#define FPGA_VERSION_MINOR 1
+
+/**
+ * Patch version of the library that this header belongs to.
+ */
+#define FPGA_VERSION_PATCH 0
+
+/**
+ * Version of the binary interface that this header describes.
+ *
+ * It goes up only when a program that was built with an older header would break. Additions
+ * (functions, status codes, fields at the end of a struct) leave it alone.
+ */
+#define FPGA_ABI_VERSION 1
+
+/**
+ * What became of a call.
+ *
+ * Codes are only ever appended; a code keeps its number and its meaning. Treat a code that you
+ * do not know as a failure.
+ */
+enum fpga_status
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The call did its work.
+     */
+    FPGA_STATUS_OK = 0,
+    /**
+     * A pointer that must not be NULL is NULL.
+     */
+    FPGA_STATUS_NULL_POINTER = 1,
+    /**
+     * An argument or field has a value outside its documented range, or two values contradict each
+     * other.
+     */
+    FPGA_STATUS_INVALID_ARGUMENT = 2,
+    /**
+     * `struct_size` is smaller than the first version of the struct, or absurdly large.
+     */
+    FPGA_STATUS_INVALID_STRUCT_SIZE = 3,
+    /**
+     * A string is not UTF-8.
+     */
+    FPGA_STATUS_INVALID_UTF8 = 4,
+    /**
+     * The caller's buffer is too small for the output; nothing was written to it.
+     */
+    FPGA_STATUS_BUFFER_TOO_SMALL = 5,
+    /**
+     * The object is not in a state that allows the call, for example a job that has already run.
+     */
+    FPGA_STATUS_INVALID_STATE = 6,
+    /**
+     * A picture, mask or tensor has another shape than the operation needs.
+     */
+    FPGA_STATUS_SHAPE = 100,
+    /**
+     * A model or request asks for something that this library does not build.
+     */
+    FPGA_STATUS_UNSUPPORTED = 101,
+    /**
+     * A checkpoint lacks tensors, or holds them in other shapes.
+     */
+    FPGA_STATUS_WEIGHTS = 102,
+    /**
+     * A file is truncated, hostile, or of another format than its name says.
+     */
+    FPGA_STATUS_FORMAT = 103,
+    /**
+     * A file or folder could not be read or written.
+     */
+    FPGA_STATUS_IO = 104,
+    /**
+     * The device does not exist, has no driver, or ran out of memory.
+     */
+    FPGA_STATUS_DEVICE = 105,
+    /**
+     * A computation produced NaN or infinity.
+     */
+    FPGA_STATUS_NOT_FINITE = 106,
+    /**
+     * The caller asked to stop: by a cancel token, or by the return value of a callback.
+     */
+    FPGA_STATUS_CANCELLED = 107,
+    /**
+     * The library ran into its own bug. The context of the call is unusable from now on.
+     */
+    FPGA_STATUS_PANIC = 200,
+    /**
+     * An earlier call on this context ended with `FPGA_STATUS_PANIC`; free the context.
+     */
+    FPGA_STATUS_POISONED = 201,
+    /**
+     * An error that has no code of its own in this version; the message says what happened.
+     */
+    FPGA_STATUS_INTERNAL = 202,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_status fpga_status;
+#else
+typedef uint32_t fpga_status;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How pixels are stored.
+ */
+enum fpga_pixel_format
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Three bytes per pixel: red, green, blue; sRGB.
+     */
+    FPGA_PIXEL_FORMAT_RGB8 = 1,
+    /**
+     * One byte per pixel; as a mask, 255 is fully inside.
+     */
+    FPGA_PIXEL_FORMAT_GRAY8 = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_pixel_format fpga_pixel_format;
+#else
+typedef uint32_t fpga_pixel_format;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * In which type weights are kept. Computation is in 32 bits.
+ */
+enum fpga_storage
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * As the checkpoint has them.
+     */
+    FPGA_STORAGE_AS_STORED = 1,
+    /**
+     * Four bytes per weight.
+     */
+    FPGA_STORAGE_F32 = 2,
+    /**
+     * Two bytes, 11 bits of precision, up to 65504.
+     */
+    FPGA_STORAGE_F16 = 3,
+    /**
+     * Two bytes, 8 bits of precision, the range of `F32`.
+     */
+    FPGA_STORAGE_BF16 = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_storage fpga_storage;
+#else
+typedef uint32_t fpga_storage;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What happens to prompts beyond the 77 tokens that text models read at once.
+ */
+enum fpga_long_prompt
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The job fails and says how many tokens are too many.
+     */
+    FPGA_LONG_PROMPT_REFUSE = 1,
+    /**
+     * What does not fit is dropped.
+     */
+    FPGA_LONG_PROMPT_TRUNCATE = 2,
+    /**
+     * The prompt fills as many windows of 77 tokens as it needs.
+     */
+    FPGA_LONG_PROMPT_SPLIT = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_long_prompt fpga_long_prompt;
+#else
+typedef uint32_t fpga_long_prompt;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Whose random numbers a seed starts.
+ */
+enum fpga_noise
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * PyTorch's CPU generator.
+     */
+    FPGA_NOISE_TORCH_CPU = 1,
+    /**
+     * Philox 4x32-10: PyTorch's CUDA generator.
+     */
+    FPGA_NOISE_PHILOX = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_noise fpga_noise;
+#else
+typedef uint32_t fpga_noise;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What a job is doing.
+ *
+ * Phases are only ever appended: be ready for one that you do not know.
+ */
+enum fpga_phase
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Prompt to text tokens.
+     */
+    FPGA_PHASE_TEXT = 1,
+    /**
+     * Picture to latents.
+     */
+    FPGA_PHASE_ENCODE = 2,
+    /**
+     * Latents back to noise.
+     */
+    FPGA_PHASE_INVERT = 3,
+    /**
+     * Noise to latents.
+     */
+    FPGA_PHASE_DENOISE = 4,
+    /**
+     * Latents to picture.
+     */
+    FPGA_PHASE_DECODE = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_phase fpga_phase;
+#else
+typedef uint32_t fpga_phase;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Where a job stands.
+ */
+enum fpga_job_state
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * It has not run yet.
+     */
+    FPGA_JOB_STATE_READY = 1,
+    /**
+     * It runs.
+     */
+    FPGA_JOB_STATE_RUNNING = 2,
+    /**
+     * It has a result, unless that was taken.
+     */
+    FPGA_JOB_STATE_DONE = 3,
+    /**
+     * It failed; the job has the message.
+     */
+    FPGA_JOB_STATE_FAILED = 4,
+    /**
+     * The caller stopped it.
+     */
+    FPGA_JOB_STATE_CANCELLED = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_job_state fpga_job_state;
+#else
+typedef uint32_t fpga_job_state;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What became of a face.
+ *
+ * Verdicts are only ever appended: treat one that you do not know as "the original was kept".
+ */
+enum fpga_verdict
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The restored face is in the picture.
+     */
+    FPGA_VERDICT_ACCEPTED = 1,
+    /**
+     * Original kept: the depth is less than one step.
+     */
+    FPGA_VERDICT_KEPT_NO_STEPS = 2,
+    /**
+     * Original kept: no pixel may change.
+     */
+    FPGA_VERDICT_KEPT_EMPTY_MASK = 3,
+    /**
+     * Original kept: a network produced NaN or infinity.
+     */
+    FPGA_VERDICT_KEPT_NOT_FINITE = 4,
+    /**
+     * Original kept: the restored face differs too much from its surroundings.
+     */
+    FPGA_VERDICT_KEPT_SEAM = 5,
+    /**
+     * Original kept: the restored face is less sharp than the original.
+     */
+    FPGA_VERDICT_KEPT_BLURRED = 6,
+    /**
+     * Original kept for a reason that has no number of its own; the report names it.
+     */
+    FPGA_VERDICT_KEPT_OTHER = 7,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_verdict fpga_verdict;
+#else
+typedef uint32_t fpga_verdict;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Stops every job that it is given to.
+ *
+ * Once cancelled it stays cancelled; the library never resets it. A job that is started with a
+ * cancelled token ends at once. A token may serve many jobs.
+ */
+typedef struct fpga_cancel_token fpga_cancel_token;
+
+/**
+ * A device, and how many threads work for it. Everything else is made from a context.
+ */
+typedef struct fpga_context fpga_context;
+
+/**
+ * One restoration, from its inputs to its result. A job runs once.
+ */
+typedef struct fpga_job fpga_job;
+
+/**
+ * UNet, VAE, text models and noise schedule of one checkpoint, on one device.
+ */
+typedef struct fpga_model fpga_model;
+
+/**
+ * The restored picture, and the report of what was done. Nothing in it ever changes.
+ */
+typedef struct fpga_restoration fpga_restoration;
+
+/**
+ * How a context is made. Start from `FPGA_CONTEXT_PARAMS_INIT`.
+ */
+typedef struct fpga_context_params {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * `"cpu"`, `"cuda:INDEX"` or `"wgpu:INDEX"`; NULL for `"cpu"`. Borrowed for the call.
+     */
+    const char *device;
+    /**
+     * CPU threads of every call that loads or runs; at most 1024, 0 for as many as the machine has.
+     */
+    uint32_t num_threads;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} fpga_context_params;
+
+/**
+ * How a model is loaded. Start from `FPGA_MODEL_PARAMS_INIT`. Strings are borrowed for the call.
+ */
+typedef struct fpga_model_params {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * Prefer weight files of this variant, such as `"fp16"`, where the folder has them; NULL for
+     * none.
+     */
+    const char *variant;
+    /**
+     * Folder of the tokenizer's files, for checkpoints without one; NULL for the checkpoint's own.
+     */
+    const char *tokenizer;
+    /**
+     * The same for the second tokenizer of SDXL.
+     */
+    const char *tokenizer_2;
+    /**
+     * One of `fpga_storage`.
+     */
+    uint32_t storage;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} fpga_model_params;
+
+/**
+ * A picture in the caller's memory, rows from top to bottom. Start from `FPGA_IMAGE_VIEW_INIT`.
+ */
+typedef struct fpga_image_view {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * First byte of the top row. Borrowed for the call.
+     */
+    const uint8_t *pixels;
+    /**
+     * Bytes from the start of a row to the start of the next; at least width times bytes per pixel.
+     */
+    size_t stride;
+    /**
+     * Pixels of a row.
+     */
+    uint32_t width;
+    /**
+     * Rows.
+     */
+    uint32_t height;
+    /**
+     * One of `fpga_pixel_format`.
+     */
+    uint32_t format;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} fpga_image_view;
+
+/**
+ * One face. Start from `FPGA_FACE_INIT`. Pointers are borrowed for the call.
+ *
+ * In an array every element has the same `struct_size`, and elements are that many bytes apart.
+ */
+typedef struct fpga_face {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * Where the face may change: `FPGA_PIXEL_FORMAT_GRAY8`, as large as the picture. NULL: a mask
+     * made from the landmarks, or from the box.
+     */
+    const struct fpga_image_view *mask;
+    /**
+     * What it looks like; NULL for the prompt of the request.
+     */
+    const char *prompt;
+    /**
+     * Left, top, right and bottom edge in pixels; parts may lie outside the picture.
+     */
+    float box[4];
+    /**
+     * Left eye, right eye, nose tip, left and right mouth corner as a viewer of the upright face sees
+     * them: x, y of each, in pixels.
+     */
+    float landmarks[10];
+    /**
+     * 1 if `landmarks` are set, 0 to ignore them.
+     */
+    uint32_t has_landmarks;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} fpga_face;
+
+/**
+ * How faces are restored. Start from `FPGA_RESTORE_PARAMS_INIT`. Strings are borrowed for the call.
+ */
+typedef struct fpga_restore_params {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * What restored faces look like; NULL for the empty prompt.
+     */
+    const char *prompt;
+    /**
+     * What they do not look like; NULL for the empty prompt.
+     */
+    const char *negative_prompt;
+    /**
+     * What the picture shows now; NULL for the empty prompt.
+     */
+    const char *source_prompt;
+    /**
+     * Seed of the fresh noise; face `i` uses `seed + i`. Read only if `has_seed` is 1.
+     */
+    uint64_t seed;
+    /**
+     * How much of the old face is forgotten: 0 nothing, 0.6 to restore, 1 to swap.
+     */
+    double depth;
+    /**
+     * How strongly the prompt pulls: 0 to 100; 3 to 5 is usual, 1 for no guidance.
+     */
+    double guidance;
+    /**
+     * How far the spread of guided predictions is pulled back to that of unguided ones: 0 to 1.
+     */
+    double guidance_rescale;
+    /**
+     * Share of fresh noise: 0 always makes the same face, more makes another one with every seed.
+     */
+    double variation;
+    /**
+     * Side of the crop / larger side of the face's box: 1 to 8.
+     */
+    double crop_reach;
+    /**
+     * Crops turn with the eye line where it is tilted by more than this many degrees: 0 to 180.
+     */
+    double upright_over;
+    /**
+     * Width over which masks fade, as a share of the crop's side: 0 to 0.25.
+     */
+    double feather;
+    /**
+     * The original is kept where the seam differs by more, in CIEDE2000; `HUGE_VAL` for no limit.
+     */
+    double max_seam_delta_e;
+    /**
+     * The original is kept where sharpness after / before is less; 0 for no limit.
+     */
+    double min_sharpness_gain;
+    /**
+     * 1 if `seed` is set, 0 for a fresh one, which the result names.
+     */
+    uint32_t has_seed;
+    /**
+     * Steps of the whole schedule; `depth` times as many are made, each way: 1 to 1000.
+     */
+    uint32_t steps;
+    /**
+     * Extra network calls per inversion step that make the way back lead to the same picture:
+     * 0 to 100.
+     */
+    uint32_t fixed_point_iterations;
+    /**
+     * Side in pixels of what the model sees: 512 for SD 1, 768 or 512 for SD 2, 1024 for SDXL; a
+     * multiple of 8, at most 4096.
+     */
+    uint32_t model_size;
+    /**
+     * 1 to measure how well the inversion leads back, which costs as many network calls as steps are
+     * made; else 0.
+     */
+    uint32_t measure_round_trip;
+    /**
+     * One of `fpga_long_prompt`.
+     */
+    uint32_t long_prompt;
+    /**
+     * One of `fpga_noise`.
+     */
+    uint32_t noise;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} fpga_restore_params;
+
+/**
+ * One message of a running job. Later versions may append fields: `struct_size` says how many
+ * bytes there are.
+ */
+typedef struct fpga_progress {
+    /**
+     * Size of this struct in the library that runs.
+     */
+    size_t struct_size;
+    /**
+     * One of `fpga_phase`.
+     */
+    uint32_t phase;
+    /**
+     * 1 if `face` says which face it is about, else 0.
+     */
+    uint32_t has_face;
+    /**
+     * Which face of a restoration, from 0 in the order of the request.
+     */
+    uint32_t face;
+    /**
+     * Steps of this phase that are done.
+     */
+    uint32_t step;
+    /**
+     * Steps of this phase.
+     */
+    uint32_t steps;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} fpga_progress;
+
+/**
+ * Receives the progress of one job. Return 0 to go on, anything else to cancel this job.
+ *
+ * Ownership: `progress` is borrowed until the callback returns.
+ * Threads: a thread of the job's context, never two at once for one job, and never after
+ * `fpga_job_run` has returned.
+ * The callback must not throw, `longjmp` or end the thread. It may call this library: cancel, read
+ * the job's state, even free the job; but not run the same job again.
+ */
+typedef int32_t (*fpga_progress_callback)(void *userdata, const struct fpga_progress *progress);
+
+/**
+ * What became of one face. Numbers that were not measured are NaN.
+ */
+typedef struct fpga_face_report {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * Seed of its fresh noise.
+     */
+    uint64_t seed;
+    /**
+     * Pixels that could change.
+     */
+    uint64_t covered_pixels;
+    /**
+     * Pixels that did.
+     */
+    uint64_t changed_pixels;
+    /**
+     * PSNR in dB of the plain way to noise and back, at most 100.
+     */
+    double round_trip_psnr;
+    /**
+     * Relative L2 error of the latents of the same.
+     */
+    double round_trip_latent_error;
+    /**
+     * Mean CIEDE2000 between old and new picture along the seam.
+     */
+    double seam_delta_e;
+    /**
+     * Mean absolute Laplacian of the luma inside the mask, of the original.
+     */
+    double sharpness_before;
+    /**
+     * The same of the restored face.
+     */
+    double sharpness_after;
+    /**
+     * Seconds that this face took.
+     */
+    double seconds;
+    /**
+     * One of `fpga_verdict`.
+     */
+    uint32_t verdict;
+    /**
+     * Steps made, each way.
+     */
+    uint32_t steps;
+} fpga_face_report;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * The version of the library that runs, for example `"0.1.0"`.
+ *
+ * Ownership: the string is static; never free it. Never NULL.
+ * Threads: any.
+ */
+FPGA_API const char *fpga_version(void);
+
+/**
+ * The ABI version of the library that runs; compare it with `FPGA_ABI_VERSION`, or use
+ * `FPGA_CHECK_ABI()`.
+ *
+ * Threads: any.
+ */
+FPGA_API uint32_t fpga_abi_version(void);
+
+/**
+ * The name of a status code as it stands in this header, for example `"FPGA_STATUS_OK"`.
+ *
+ * A code that this library does not know gives `"FPGA_STATUS_UNKNOWN"`.
+ *
+ * Ownership: the string is static; never free it. Never NULL.
+ * Threads: any.
+ */
+FPGA_API const char *fpga_status_name(uint32_t status);
+
+/**
+ * Copies the message of the last call of this thread that did not return `FPGA_STATUS_OK`.
+ *
+ * It names the thing, what was needed and what was found, outermost first. Empty if no call of
+ * this thread has failed. It stays until the next failure; this function itself never changes it.
+ * Messages are for people and change between versions: decide by status.
+ *
+ * With `buffer` NULL and `capacity` 0 it only writes the size to `needed`, the final NUL included.
+ *
+ * Ownership: the text is copied into `buffer`, which stays the caller's.
+ * Threads: any; every thread has its own message. For a job that ran on another thread see
+ * `fpga_job_error_message`.
+ * NULL: either `buffer` or `needed` may be NULL, not both.
+ * Errors: `FPGA_STATUS_BUFFER_TOO_SMALL` (then only `needed` is written),
+ * `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API fpga_status fpga_last_error_message(char *buffer, size_t capacity, size_t *needed);
+
+/**
+ * Sets every field to its default, as `FPGA_CONTEXT_PARAMS_INIT` does.
+ *
+ * `size` is `sizeof *params`; it becomes `struct_size`.
+ *
+ * Ownership: `params` stays the caller's.
+ * Threads: any.
+ * NULL: `params` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_context_params_init(struct fpga_context_params *params, size_t size);
+
+/**
+ * Opens a device.
+ *
+ * Ownership: `params` is borrowed for the call. `*context` is the caller's; free it with
+ * `fpga_context_free`. Models keep their context alive, so it may be freed before them.
+ * Threads: any. A context may be used by many threads at once.
+ * NULL: `params` may be NULL for the defaults; `context` must not be NULL.
+ * Errors: `FPGA_STATUS_DEVICE` if the device is unknown, not in this build, or has no driver;
+ * `FPGA_STATUS_INVALID_STRUCT_SIZE`, `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_INVALID_UTF8`,
+ * `FPGA_STATUS_UNSUPPORTED`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_context_new(const struct fpga_context_params *params,
+                             struct fpga_context **context);
+
+/**
+ * Gives up the caller's reference to a context.
+ *
+ * The device goes when the last model is gone too.
+ *
+ * Threads: any, but not while another thread still calls with this pointer.
+ * NULL: does nothing.
+ */
+FPGA_API void fpga_context_free(struct fpga_context *context);
+
+/**
+ * Sets every field to its default, as `FPGA_MODEL_PARAMS_INIT` does.
+ *
+ * `size` is `sizeof *params`; it becomes `struct_size`.
+ *
+ * Ownership: `params` stays the caller's.
+ * Threads: any.
+ * NULL: `params` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_model_params_init(struct fpga_model_params *params, size_t size);
+
+/**
+ * Loads a checkpoint: a folder in the layout of diffusers, or one `.safetensors` or `.ckpt` file.
+ *
+ * Ownership: inputs are borrowed for the call. `*model` is the caller's; free it with
+ * `fpga_model_free`. Jobs keep their model alive, so it may be freed before them.
+ * Threads: any. A model may be used by many threads at once, and loads may run side by side.
+ * NULL: `params` may be NULL for the defaults; nothing else may.
+ * Errors: `FPGA_STATUS_IO`, `FPGA_STATUS_FORMAT`, `FPGA_STATUS_WEIGHTS`, `FPGA_STATUS_UNSUPPORTED`,
+ * `FPGA_STATUS_DEVICE`, `FPGA_STATUS_INVALID_ARGUMENT`, each naming part and file;
+ * `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`; those of `fpga_context_new`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_model_load(const struct fpga_context *context,
+                            const char *path,
+                            const struct fpga_model_params *params,
+                            struct fpga_model **model);
+
+/**
+ * Copies what became of every tensor, as JSON: by part (`unet`, `vae`, `text_encoder`, ...) the lists
+ * `applied`, `missing`, `unused` and `mismatched`.
+ *
+ * With `buffer` NULL and `capacity` 0 it only writes the size to `needed`, the final NUL included.
+ *
+ * Ownership: the text is copied into `buffer`, which stays the caller's.
+ * Threads: any.
+ * NULL: `model` must not be NULL; either `buffer` or `needed` may be, not both.
+ * Errors: `FPGA_STATUS_BUFFER_TOO_SMALL` (then only `needed` is written),
+ * `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_POISONED`.
+ */
+FPGA_API
+fpga_status fpga_model_load_report_json(const struct fpga_model *model,
+                                        char *buffer,
+                                        size_t capacity,
+                                        size_t *needed);
+
+/**
+ * Gives up the caller's reference to a model. Its memory goes when its last job is gone too.
+ *
+ * Threads: any, but not while another thread still calls with this pointer.
+ * NULL: does nothing.
+ */
+FPGA_API void fpga_model_free(struct fpga_model *model);
+
+/**
+ * Sets every field to its default, as `FPGA_IMAGE_VIEW_INIT` does: no pixels, RGB.
+ *
+ * `size` is `sizeof *view`; it becomes `struct_size`.
+ *
+ * Ownership: `view` stays the caller's.
+ * Threads: any.
+ * NULL: `view` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_image_view_init(struct fpga_image_view *view, size_t size);
+
+/**
+ * Sets every field to its default, as `FPGA_FACE_INIT` does.
+ *
+ * `size` is `sizeof *face`; it becomes `struct_size`.
+ *
+ * Ownership: `face` stays the caller's.
+ * Threads: any.
+ * NULL: `face` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_face_init(struct fpga_face *face, size_t size);
+
+/**
+ * Sets every field to its default, as `FPGA_RESTORE_PARAMS_INIT` does.
+ *
+ * `size` is `sizeof *params`; it becomes `struct_size`.
+ *
+ * Ownership: `params` stays the caller's.
+ * Threads: any.
+ * NULL: `params` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_restore_params_init(struct fpga_restore_params *params, size_t size);
+
+/**
+ * Makes a token that nobody has cancelled yet.
+ *
+ * Ownership: `*token` is the caller's; free it with `fpga_cancel_token_free`.
+ * Threads: any.
+ * NULL: `token` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API FPGA_MUST_USE fpga_status fpga_cancel_token_new(struct fpga_cancel_token **token);
+
+/**
+ * Makes a second reference to the same token, for another owner.
+ *
+ * Ownership: `*copy` is the caller's; free it with `fpga_cancel_token_free`, like `token` itself.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_cancel_token_ref(const struct fpga_cancel_token *token,
+                                  struct fpga_cancel_token **copy);
+
+/**
+ * Asks every job with this token to stop. Jobs look after every step.
+ *
+ * Ownership: `token` is borrowed for the call.
+ * Threads: any, also while a job runs, inside a callback, and in a signal handler: it takes no
+ * lock and allocates nothing.
+ * NULL: `token` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, without a message.
+ */
+FPGA_API fpga_status fpga_cancel_token_cancel(struct fpga_cancel_token *token);
+
+/**
+ * Writes 1 to `cancelled` if somebody has cancelled the token, else 0.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_cancel_token_is_cancelled(const struct fpga_cancel_token *token,
+                                           uint32_t *cancelled);
+
+/**
+ * Drops a reference to a token. Jobs that have it keep their own.
+ *
+ * Threads: any.
+ * NULL: does nothing.
+ */
+FPGA_API void fpga_cancel_token_free(struct fpga_cancel_token *token);
+
+/**
+ * Makes a job that restores faces of a picture. Nothing is computed yet.
+ *
+ * Ownership: every input is borrowed for the call and copied; the job keeps the model alive. `*job`
+ * is the caller's; free it with `fpga_job_free`.
+ * Threads: any.
+ * NULL: `faces` may be NULL if `num_faces` is 0, `params` may be NULL for the defaults; nothing else
+ * may.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_INVALID_STRUCT_SIZE`,
+ * `FPGA_STATUS_INVALID_UTF8`, `FPGA_STATUS_UNSUPPORTED` (a field of a newer version is set),
+ * `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_POISONED`. Numbers outside their ranges and what does not
+ * fit the picture or the model are found when the job runs.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_job_new_restore(const struct fpga_model *model,
+                                 const struct fpga_image_view *picture,
+                                 const struct fpga_face *faces,
+                                 size_t num_faces,
+                                 const struct fpga_restore_params *params,
+                                 struct fpga_job **job);
+
+/**
+ * Says who hears about the job's progress; NULL for nobody. Call it before the job runs.
+ *
+ * Ownership: `userdata` stays the caller's, must live until `fpga_job_run` returns, and must allow
+ * being used on another thread.
+ * Threads: any.
+ * NULL: `job` must not be NULL; `callback` and `userdata` may be.
+ * Errors: `FPGA_STATUS_INVALID_STATE`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_job_set_progress_callback(struct fpga_job *job,
+                                           fpga_progress_callback callback,
+                                           void *userdata);
+
+/**
+ * Says what can stop the job; NULL for nothing but its callback. Call it before the job runs.
+ *
+ * Ownership: the job keeps its own reference to the token.
+ * Threads: any.
+ * NULL: `job` must not be NULL; `token` may be.
+ * Errors: `FPGA_STATUS_INVALID_STATE`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_job_set_cancel_token(struct fpga_job *job,
+                                      const struct fpga_cancel_token *token);
+
+/**
+ * Runs the job, and returns when it has ended.
+ *
+ * Ownership: `job` is borrowed for the call; it may be freed meanwhile.
+ * Threads: any. Jobs may run side by side, also on one model; each has its own threads. One job runs
+ * once.
+ * NULL: `job` must not be NULL.
+ * Errors: `FPGA_STATUS_CANCELLED`; `FPGA_STATUS_SHAPE`, `FPGA_STATUS_INVALID_ARGUMENT` if something does
+ * not fit the picture or the model; `FPGA_STATUS_DEVICE`, `FPGA_STATUS_NOT_FINITE`,
+ * `FPGA_STATUS_UNSUPPORTED`; `FPGA_STATUS_INVALID_STATE` if it runs or has run;
+ * `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_job_run(struct fpga_job *job);
+
+/**
+ * Writes where the job stands, one of `fpga_job_state`.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any, also while the job runs.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API fpga_status fpga_job_get_state(const struct fpga_job *job, uint32_t *state);
+
+/**
+ * Copies the message of a job that failed or was cancelled; empty in every other state.
+ *
+ * With `buffer` NULL and `capacity` 0 it only writes the size to `needed`, the final NUL included.
+ *
+ * Ownership: the text is copied into `buffer`, which stays the caller's.
+ * Threads: any, whichever ran the job.
+ * NULL: `job` must not be NULL; either `buffer` or `needed` may be, not both.
+ * Errors: `FPGA_STATUS_BUFFER_TOO_SMALL` (then only `needed` is written),
+ * `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_job_error_message(const struct fpga_job *job,
+                                   char *buffer,
+                                   size_t capacity,
+                                   size_t *needed);
+
+/**
+ * Hands over the result of a job that is done. It can be taken once.
+ *
+ * Ownership: `*restoration` is the caller's; free it with `fpga_restoration_free`. It does not need
+ * the job, the model or the context any more.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_STATE` if there is no result, or no more; `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_job_take_restoration(struct fpga_job *job,
+                                      struct fpga_restoration **restoration);
+
+/**
+ * Gives up the caller's reference to a job, with its result if that was not taken.
+ *
+ * A job that runs goes on to its end: cancel it first to make that soon.
+ *
+ * Threads: any, but not while another thread still starts a call with this pointer.
+ * NULL: does nothing.
+ */
+FPGA_API void fpga_job_free(struct fpga_job *job);
+
+/**
+ * Writes the width and height of the picture, which are those of the input.
+ *
+ * Ownership: all pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_restoration_size(const struct fpga_restoration *restoration,
+                                  uint32_t *width,
+                                  uint32_t *height);
+
+/**
+ * Copies the picture as rows of red, green and blue bytes, top row first.
+ *
+ * `stride` is the number of bytes from the start of a row to the start of the next, `capacity` that
+ * of the whole buffer: at least `stride * (height - 1) + 3 * width`. Bytes between rows stay as they
+ * are.
+ *
+ * Ownership: `pixels` stays the caller's. It may be the memory that the input came from.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: `FPGA_STATUS_BUFFER_TOO_SMALL`, `FPGA_STATUS_INVALID_ARGUMENT` (a stride below a row),
+ * `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_restoration_copy_picture(const struct fpga_restoration *restoration,
+                                          uint8_t *pixels,
+                                          size_t stride,
+                                          size_t capacity);
+
+/**
+ * Writes the seed that was used: the one of the request, or the fresh one.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_restoration_seed(const struct fpga_restoration *restoration,
+                                  uint64_t *seed);
+
+/**
+ * Writes how many bytes differ from the input where no accepted face's mask reaches, counted over
+ * the finished picture: 0.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_restoration_changed_outside_mask(const struct fpga_restoration *restoration,
+                                                  uint64_t *changed);
+
+/**
+ * Writes the number of faces, which is that of the request.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_restoration_num_faces(const struct fpga_restoration *restoration,
+                                       size_t *num_faces);
+
+/**
+ * Writes what became of face `face` of the request.
+ *
+ * `size` is `sizeof *report`; it becomes `struct_size`.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT` (no such face), `FPGA_STATUS_INVALID_STRUCT_SIZE`,
+ * `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_restoration_face_report(const struct fpga_restoration *restoration,
+                                         size_t face,
+                                         struct fpga_face_report *report,
+                                         size_t size);
+
+/**
+ * Copies the verdict on face `face` as a sentence for people, for example
+ * `"kept the original: the mask is empty"`.
+ *
+ * With `buffer` NULL and `capacity` 0 it only writes the size to `needed`, the final NUL included.
+ *
+ * Ownership: the text is copied into `buffer`, which stays the caller's.
+ * Threads: any.
+ * NULL: `restoration` must not be NULL; either `buffer` or `needed` may be, not both.
+ * Errors: `FPGA_STATUS_BUFFER_TOO_SMALL` (then only `needed` is written),
+ * `FPGA_STATUS_INVALID_ARGUMENT` (no such face), `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_restoration_face_verdict(const struct fpga_restoration *restoration,
+                                          size_t face,
+                                          char *buffer,
+                                          size_t capacity,
+                                          size_t *needed);
+
+/**
+ * Copies the whole report as JSON. Fields are only ever added.
+ *
+ * With `buffer` NULL and `capacity` 0 it only writes the size to `needed`, the final NUL included.
+ *
+ * Ownership: the text is copied into `buffer`, which stays the caller's.
+ * Threads: any.
+ * NULL: `restoration` must not be NULL; either `buffer` or `needed` may be, not both.
+ * Errors: `FPGA_STATUS_BUFFER_TOO_SMALL` (then only `needed` is written),
+ * `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_restoration_report_json(const struct fpga_restoration *restoration,
+                                         char *buffer,
+                                         size_t capacity,
+                                         size_t *needed);
+
+/**
+ * Frees a result.
+ *
+ * Threads: any, but not while another thread still calls with this pointer.
+ * NULL: does nothing.
+ */
+FPGA_API void fpga_restoration_free(struct fpga_restoration *restoration);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* FPGA_H */
+
+/* Initial values of structs: every field at its default. */
+#define FPGA_CONTEXT_PARAMS_INIT \
+    {sizeof(fpga_context_params), NULL, 0, 0}
+#define FPGA_MODEL_PARAMS_INIT \
+    {sizeof(fpga_model_params), NULL, NULL, NULL, FPGA_STORAGE_AS_STORED, 0}
+#define FPGA_IMAGE_VIEW_INIT \
+    {sizeof(fpga_image_view), NULL, 0, 0, 0, FPGA_PIXEL_FORMAT_RGB8, 0}
+#define FPGA_FACE_INIT \
+    {sizeof(fpga_face), NULL, NULL, {0, 0, 0, 0}, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 0, 0}
+#define FPGA_RESTORE_PARAMS_INIT \
+    {sizeof(fpga_restore_params), NULL, NULL, NULL, 0, 0.6, 4.0, 0.0, 0.0, 2.0, 15.0, 0.0625, 10.0, \
+     0.5, 0, 30, 1, 512, 1, FPGA_LONG_PROMPT_SPLIT, FPGA_NOISE_TORCH_CPU, 0}
+
+/* 1 if the library that runs has the interface that this header describes, else 0. */
+#define FPGA_CHECK_ABI() (fpga_abi_version() == FPGA_ABI_VERSION)

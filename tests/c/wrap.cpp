@@ -1,0 +1,221 @@
+/*
+ * The C++ wrapper: what it owns is freed once, what fails throws, and what callbacks throw arrives.
+ *
+ *   wrap MODEL CONTROLNET SINGLE_FILE
+ */
+#include <fpga.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <thread>
+#include <type_traits>
+
+#define CHECK(condition)                                                             \
+    do {                                                                             \
+        if (!(condition)) {                                                          \
+            std::fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);     \
+            std::exit(1);                                                            \
+        }                                                                            \
+    } while (0)
+
+static_assert(std::is_move_constructible<fpga::model>::value, "owners move");
+static_assert(std::is_move_constructible<fpga::job>::value, "owners move");
+static_assert(!std::is_copy_constructible<fpga::context>::value, "owners do not copy");
+static_assert(!std::is_copy_constructible<fpga::job>::value, "owners do not copy");
+static_assert(!std::is_copy_assignable<fpga::source>::value, "owners do not copy");
+
+/* The status of what `work` throws. */
+template <class Work>
+static fpga_status thrown(Work work)
+{
+    const auto result = fpga::attempt(work);
+    CHECK(!result);
+    CHECK(std::strlen(result.failure().what()) > 0);
+    return result.status();
+}
+
+static fpga::image picture()
+{
+    fpga::image picture(61, 47);
+    for (std::size_t index = 0; index < picture.pixels().size(); index++)
+        picture.pixels()[index] = static_cast<std::uint8_t>(index * 7 % 251);
+    return picture;
+}
+
+static fpga_restore_params short_restoration()
+{
+    auto params = fpga::init<fpga_restore_params>();
+    params.prompt = "a face";
+    params.steps = 5;
+    params.model_size = 32;
+    params.max_seam_delta_e = 1e9;
+    params.min_sharpness_gain = 0;
+    params.seed = 7;
+    params.has_seed = 1;
+    return params;
+}
+
+static fpga_generate_params short_generation()
+{
+    auto params = fpga::init<fpga_generate_params>();
+    params.prompt = "a cat";
+    params.width = 24;
+    params.height = 16;
+    params.steps = 4;
+    params.seed = 7;
+    params.has_seed = 1;
+    return params;
+}
+
+static void restores(const fpga::model &model)
+{
+    auto face = fpga::init<fpga_face>();
+    const float box[4] = {20, 10, 44, 38};
+    std::memcpy(face.box, box, sizeof box);
+    const fpga::image before = picture();
+    auto job = fpga::job::restore(model, before, {face}, short_restoration());
+    CHECK(job.estimate_memory() > 0 && job.state() == FPGA_JOB_STATE_READY);
+    unsigned steps = 0, messages = 0;
+    job.watch([&](const fpga_progress &progress) { return progress.steps > 0 && ++steps > 0; })
+        .log([&](std::uint32_t, const char *words) { messages += std::strlen(words) > 0; });
+    fpga::job moved = std::move(job);
+    moved.run();
+    CHECK(steps > 3 && messages == 2 && moved.num_finished() == 1);
+    const fpga::restoration restored = moved.take_restoration();
+    CHECK(restored.picture().pixels() != before.pixels());
+    CHECK(restored.changed_outside_mask() == 0 && restored.seed() == 7);
+    CHECK(restored.faces().size() == 1 && restored.faces()[0].verdict == FPGA_VERDICT_ACCEPTED);
+    CHECK(restored.report_json().front() == '{');
+    CHECK(thrown([&] { moved.take_restoration(); }) == FPGA_STATUS_INVALID_STATE);
+    CHECK(thrown([&] { job.state(); }) == FPGA_STATUS_NULL_POINTER);
+}
+
+static void generates(const fpga::context &context, const fpga::model &model, const char *path)
+{
+    const fpga::controlnet net(context, path);
+    const fpga::image condition(24, 16);
+    const fpga_image_view view = condition.view();
+    auto control = fpga::init<fpga_control>();
+    control.controlnet = net.get();
+    control.condition = &view;
+    control.scale = 0.3;
+    auto params = short_generation();
+    params.count = 2;
+    params.controls = &control;
+    params.num_controls = 1;
+    unsigned previews = 0;
+    auto job = fpga::job::generate(model, params);
+    job.preview([&](const fpga_progress &, const fpga_image_view &seen) {
+        previews += seen.width == 12 && seen.height == 8;
+        return true;
+    });
+    job.run();
+    const fpga::generation made = job.take_generation();
+    CHECK(made.size() == 2 && previews == 4 && made.report().seed == 7);
+    CHECK(made.picture(0).width() == 24 && made.picture(0).pixels() != made.picture(1).pixels());
+    CHECK(thrown([&] { made.picture(2); }) == FPGA_STATUS_INVALID_ARGUMENT);
+    CHECK(made.report_json().find("\"steps\":4") != std::string::npos);
+}
+
+static void exceptions_of_callbacks_arrive(const fpga::model &model)
+{
+    for (int kind = 0; kind < 3; kind++) {
+        auto job = fpga::job::generate(model, short_generation());
+        if (kind == 0)
+            job.watch([](const fpga_progress &) -> bool { throw std::out_of_range("mine"); });
+        else if (kind == 1)
+            job.preview([](const fpga_progress &, const fpga_image_view &) -> bool {
+                throw std::out_of_range("mine");
+            });
+        else
+            job.log([](std::uint32_t, const char *) { throw std::out_of_range("mine"); });
+        bool arrived = false;
+        try {
+            job.run();
+        } catch (const std::out_of_range &mine) {
+            arrived = std::strcmp(mine.what(), "mine") == 0;
+        }
+        CHECK(arrived);
+    }
+}
+
+static void cancels(const fpga::model &model)
+{
+    auto job = fpga::job::generate(model, short_generation());
+    job.watch([](const fpga_progress &progress) { return progress.step < 2; });
+    CHECK(thrown([&] { job.run(); }) == FPGA_STATUS_CANCELLED);
+    CHECK(job.state() == FPGA_JOB_STATE_CANCELLED && job.num_finished() == 0);
+
+    fpga::cancel_token token;
+    fpga::cancel_token other = token.share();
+    std::thread([&other] { other.cancel(); }).join();
+    CHECK(token.is_cancelled());
+    auto late = fpga::job::generate(model, short_generation());
+    late.cancel_with(token);
+    const auto result = fpga::attempt([&] { late.run(); });
+    CHECK(!result && result.failure().is_cancelled());
+}
+
+static void sources(const fpga::context &context, const std::string &folder, const char *path)
+{
+    std::ifstream file(path, std::ios::binary);
+    std::vector<std::uint8_t> bytes((std::istreambuf_iterator<char>(file)),
+                                    std::istreambuf_iterator<char>());
+    const std::vector<std::uint8_t> copy = bytes;
+    const std::string tokenizer = folder + "/tokenizer";
+    auto params = fpga::init<fpga_model_params>();
+    params.tokenizer = tokenizer.c_str();
+
+    fpga::source memory(std::move(bytes), "from memory");
+    fpga::source moved = std::move(memory);
+    fpga::source reading(copy.size(), [&](std::uint64_t at, std::uint8_t *to, std::size_t length) {
+        std::memcpy(to, copy.data() + at, length);
+        return true;
+    });
+    const fpga::model first(context, moved, params), second(context, reading, params);
+    CHECK(first.load_report_json() == second.load_report_json());
+    auto one = fpga::job::generate(first, short_generation());
+    auto other = fpga::job::generate(second, short_generation());
+    one.run();
+    other.run();
+    CHECK(one.take_generation().picture(0).pixels() == other.take_generation().picture(0).pixels());
+
+    const auto broken = [](std::uint64_t, std::uint8_t *, std::size_t) -> bool { throw 1; };
+    CHECK(thrown([&] { fpga::source(100, broken, "mine"); }) == FPGA_STATUS_IO);
+    CHECK(thrown([&] { fpga::source(std::vector<std::uint8_t>(20)); }) == FPGA_STATUS_FORMAT);
+}
+
+static void budgets(const std::string &folder)
+{
+    auto params = fpga::init<fpga_context_params>();
+    params.memory_budget = 1000;
+    const fpga::context small(params);
+    const auto result = fpga::attempt([&] { return fpga::model(small, folder); });
+    CHECK(result.status() == FPGA_STATUS_MEMORY_BUDGET && small.memory_in_use() == 0);
+}
+
+int main(int argc, char **argv)
+{
+    CHECK(argc == 4);
+    CHECK(fpga::version() == fpga_version());
+    CHECK(fpga::devices().front().id == "cpu");
+    auto asked = fpga::init<fpga_context_params>();
+    asked.device = "toaster";
+    CHECK(thrown([&] { fpga::context context(asked); }) == FPGA_STATUS_DEVICE);
+
+    fpga::context context;
+    auto loaded = fpga::attempt([&] { return fpga::model(context, argv[1]); });
+    CHECK(loaded && loaded.status() == FPGA_STATUS_OK);
+    const fpga::model model = std::move(loaded).value();
+    CHECK(model.memory() > 0 && context.memory_in_use() == model.memory());
+    restores(model);
+    generates(context, model, argv[2]);
+    exceptions_of_callbacks_arrive(model);
+    cancels(model);
+    sources(context, argv[1], argv[3]);
+    budgets(argv[1]);
+    return 0;
+}

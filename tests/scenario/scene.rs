@@ -1,0 +1,161 @@
+//! What is asked of a door, and what it shows.
+
+use fpga_core::RgbImage;
+use serde_json::Value;
+
+/// A picture whose bytes are not for messages.
+#[derive(Clone)]
+pub(crate) struct Picture(pub(crate) RgbImage);
+
+impl std::fmt::Debug for Picture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", self.0.dimensions())
+    }
+}
+
+/// One play.
+#[derive(Clone, Debug)]
+pub(crate) struct Scene {
+    pub(crate) task: Task,
+    /// The call of the progress callback that says stop, from 1.
+    pub(crate) stop_at: Option<usize>,
+    pub(crate) cancelled_before: bool,
+}
+
+impl Scene {
+    pub(crate) fn of(task: Task) -> Self {
+        Self {
+            task,
+            stop_at: None,
+            cancelled_before: false,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Task {
+    Restore {
+        picture: Picture,
+        faces: Vec<SceneFace>,
+        depth: f64,
+    },
+    Generate(Paint),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct SceneFace {
+    pub(crate) edges: [f32; 4],
+    /// One byte per pixel of the picture.
+    pub(crate) mask: Option<Vec<u8>>,
+    pub(crate) prompt: Option<&'static str>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Paint {
+    pub(crate) prompt: &'static str,
+    pub(crate) negative: &'static str,
+    pub(crate) ground: Ground,
+    pub(crate) steps: u32,
+    pub(crate) count: u32,
+    pub(crate) guidance: f64,
+    pub(crate) seed: u64,
+    pub(crate) philox: bool,
+    /// Its number and its name.
+    pub(crate) sampler: Option<(u32, &'static str)>,
+    /// Side and overlap.
+    pub(crate) tile: Option<(u32, u32)>,
+    pub(crate) controls: Vec<Control>,
+}
+
+impl Default for Paint {
+    fn default() -> Self {
+        Self {
+            prompt: "a cat",
+            negative: "",
+            ground: Ground::Blank(16, 16),
+            steps: 4,
+            count: 1,
+            guidance: 7.5,
+            seed: 7,
+            philox: false,
+            sampler: None,
+            tile: None,
+            controls: Vec::new(),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Ground {
+    Blank(u32, u32),
+    /// A picture, a mask of one byte per pixel, and how much may change.
+    Changed(Picture, Option<Vec<u8>>, f64),
+}
+
+/// The condition is drawn by the door: a cross as large as the picture.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Control {
+    pub(crate) scale: f64,
+    pub(crate) window: (f64, f64),
+}
+
+pub(crate) fn cross(width: u32, height: u32) -> RgbImage {
+    RgbImage::from_fn(width, height, |x, y| {
+        let line = x == width / 2 || y == height / 2;
+        image::Rgb([if line { 255 } else { 0 }, 30, 60])
+    })
+}
+
+/// What a door shows at the end.
+#[derive(Clone, Debug)]
+pub(crate) struct Play {
+    pub(crate) pictures: Vec<RgbImage>,
+    /// Without times.
+    pub(crate) report: Value,
+    /// Level and words, without times.
+    pub(crate) notes: Vec<(u32, String)>,
+}
+
+/// Why a door shows nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) status: u32,
+    pub(crate) message: String,
+}
+
+pub(crate) type Shown = Result<Play, Failure>;
+
+/// One message: phase, face + 1 or 0, step, steps.
+pub(crate) type Step = [u32; 4];
+
+/// What was heard on the way.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Heard {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) previews: Vec<RgbImage>,
+    pub(crate) notes: Vec<(u32, String)>,
+}
+
+/// A report without what differs from run to run.
+pub(crate) fn timeless(mut report: Value) -> Value {
+    match &mut report {
+        Value::Object(fields) => {
+            fields.remove("seconds");
+            for value in fields.values_mut() {
+                *value = timeless(value.take());
+            }
+        }
+        Value::Array(values) => {
+            for value in values {
+                *value = timeless(value.take());
+            }
+        }
+        _ => {}
+    }
+    report
+}
+
+/// A note up to its time.
+pub(crate) fn untimed(words: &str) -> String {
+    words.split(';').next().unwrap_or_default().to_owned()
+}

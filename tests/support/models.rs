@@ -1,0 +1,121 @@
+//! Small models with random weights, written where a test wants them.
+//!
+//! Real configurations, real loaders, real code paths; only the weights mean nothing.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use burn::tensor::Device;
+use fpga_core::control::ControlNetConfig;
+use fpga_core::nn::randomize;
+use fpga_core::text::ClipTextConfig;
+use fpga_core::unet::UNetConfig;
+use fpga_core::vae::VaeConfig;
+use fpga_core::weights::{
+    KeyMap, Storage, clip_text_names, ldm_unet_names, ldm_vae_names, save, unet_names,
+};
+use safetensors::tensor::{SafeTensors, TensorView, serialize};
+use serde_json::{Value, json};
+
+/// Where the fixtures lie.
+pub fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
+}
+
+/// A whole model as diffusers writes it: what the fixture of text-to-image lacks comes from those of
+/// prompts.
+pub fn write_folder(folder: &Path) {
+    for (from, to) in [
+        ("txt2img/ddim/unet", "unet"),
+        ("txt2img/ddim/vae", "vae"),
+        ("txt2img/ddim/scheduler", "scheduler"),
+        ("clip_prompt/text_encoder", "text_encoder"),
+        ("clip_tokenizer/sd1", "tokenizer"),
+    ] {
+        let target = folder.join(to);
+        fs::create_dir_all(&target).expect("a writable folder");
+        for file in fs::read_dir(fixtures().join(from)).expect("a fixture") {
+            let file = file.expect("a readable fixture");
+            fs::copy(file.path(), target.join(file.file_name())).expect("a writable folder");
+        }
+    }
+    let index = fixtures().join("txt2img/ddim/model_index.json");
+    fs::copy(index, folder.join("model_index.json")).expect("a writable folder");
+}
+
+/// A ControlNet that fits the model of [`write_folder`], as diffusers writes it.
+pub fn write_controlnet(folder: &Path, seed: u64) {
+    let config = json!({
+        "_class_name": "ControlNetModel", "in_channels": 4, "conditioning_channels": 3,
+        "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],
+        "block_out_channels": [8, 12], "layers_per_block": 1, "norm_num_groups": 4,
+        "cross_attention_dim": 12, "attention_head_dim": 2,
+        "conditioning_embedding_out_channels": [4, 6],
+    });
+    let parsed = ControlNetConfig::from_json(&config).expect("a sound config");
+    let network = randomize(parsed.init(&Device::flex()).expect("a sound config"), seed);
+    fs::create_dir_all(folder).expect("a writable folder");
+    write_json(&folder.join("config.json"), &config);
+    let file = folder.join("diffusion_pytorch_model.safetensors");
+    save(&network, &unet_names(), &file, Storage::F32).expect("a writable folder");
+}
+
+/// The bytes of a whole Stable Diffusion 1 in one file, in the original layout; its tokens are those of
+/// [`write_folder`]'s tokenizer.
+pub fn single_file() -> Vec<u8> {
+    let device = Device::flex();
+    let unet = json!({
+        "_class_name": "UNet2DConditionModel", "in_channels": 4, "out_channels": 4,
+        "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],
+        "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"],
+        "block_out_channels": [32, 64], "layers_per_block": 1, "norm_num_groups": 32,
+        "cross_attention_dim": 768, "attention_head_dim": 8,
+    });
+    let vae = json!({
+        "_class_name": "AutoencoderKL", "latent_channels": 4,
+        "down_block_types": vec!["DownEncoderBlock2D"; 2],
+        "up_block_types": vec!["UpDecoderBlock2D"; 2],
+        "block_out_channels": [32, 32], "layers_per_block": 1, "norm_num_groups": 32,
+    });
+    let text = json!({
+        "architectures": ["CLIPTextModel"], "vocab_size": 1024, "hidden_size": 768,
+        "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 12,
+        "max_position_embeddings": 77, "hidden_act": "quick_gelu",
+    });
+    let unet = UNetConfig::from_json(&unet).expect("a sound config");
+    let names = ldm_unet_names(&unet);
+    let unet = stored(unet.init(&device).expect("a sound config"), 1, &names);
+    let vae = VaeConfig::from_json(&vae).expect("a sound config");
+    let names = ldm_vae_names(&vae);
+    let vae = stored(vae.init(&device), 2, &names);
+    let text = ClipTextConfig::from_json(&text).expect("a sound config");
+    let text = stored(text.init(&device), 3, &clip_text_names());
+    merged(&[
+        ("model.diffusion_model", &unet),
+        ("first_stage_model", &vae),
+        ("cond_stage_model.transformer", &text),
+    ])
+}
+
+/// The bytes of a file with random weights.
+fn stored<M: Module>(module: M, seed: u64, names: &KeyMap) -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("part.safetensors");
+    save(&randomize(module, seed), names, &file, Storage::F16).expect("a writable folder");
+    fs::read(file).expect("just written")
+}
+
+fn merged(parts: &[(&str, &Vec<u8>)]) -> Vec<u8> {
+    let mut all: Vec<(String, TensorView<'_>)> = Vec::new();
+    for (prefix, bytes) in parts {
+        let file = SafeTensors::deserialize(bytes).expect("just written");
+        let named = |(name, view)| (format!("{prefix}.{name}"), view);
+        all.extend(file.tensors().into_iter().map(named));
+    }
+    serialize(all, None).expect("sound tensors")
+}
+
+fn write_json(path: &Path, value: &Value) {
+    fs::write(path, value.to_string()).expect("a writable folder");
+}
