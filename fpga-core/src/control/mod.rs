@@ -4,6 +4,7 @@
 
 mod condition;
 mod config;
+mod drawing;
 mod rep;
 
 use burn::module::Module;
@@ -11,6 +12,7 @@ use burn::tensor::{Device, Tensor};
 
 pub use condition::ConditionEncoder;
 pub use config::{ChannelOrder, ControlNetConfig};
+pub use drawing::{draw_hands, draw_landmarks5, draw_landmarks68, draw_skeleton};
 pub use rep::{
     Coefficients, ModalBranch, ModalDelta, ModalLayers, ModalUNet, RepControlNet, blend,
 };

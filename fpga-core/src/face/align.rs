@@ -5,10 +5,11 @@
 //! That implementation counts pixel *indices* (the first pixel's centre is 0); this file follows it
 //! on both sides of the map, unlike the rest of the room.
 
-use image::{Rgb, RgbImage};
+use image::RgbImage;
 
 use super::affine::Affine;
 use super::landmarks::Landmarks5;
+use super::warp::warp;
 use crate::error::Result;
 
 /// Side of an aligned face, in pixels.
@@ -38,10 +39,7 @@ pub fn alignment(landmarks: &Landmarks5) -> Result<Affine> {
 /// If the landmarks leave scale and turn open.
 pub fn align_face(picture: &RgbImage, landmarks: &Landmarks5) -> Result<RgbImage> {
     let to_picture = alignment(landmarks)?.inverse()?;
-    Ok(RgbImage::from_fn(ALIGNED_SIZE, ALIGNED_SIZE, |x, y| {
-        let [sx, sy] = to_picture.apply([f64::from(x), f64::from(y)]);
-        Rgb(sample(picture, sx, sy).map(|level| level.round() as u8))
-    }))
+    Ok(warp(picture, &to_picture, [ALIGNED_SIZE; 2]))
 }
 
 /// The same, `side` pixels wide and high.
@@ -52,34 +50,7 @@ pub fn align_face_to(picture: &RgbImage, landmarks: &Landmarks5, side: u32) -> R
     let to_picture = alignment(landmarks)?.inverse()?;
     let shrink = f64::from(ALIGNED_SIZE) / f64::from(side.max(1));
     let to_picture = to_picture.after(&Affine::similarity(shrink, 0.0, [0.0; 2]));
-    Ok(RgbImage::from_fn(side, side, |x, y| {
-        let [sx, sy] = to_picture.apply([f64::from(x), f64::from(y)]);
-        Rgb(sample(picture, sx, sy).map(|level| level.round() as u8))
-    }))
-}
-
-/// Bilinear mean of the four pixels around index position `(x, y)`; black outside the picture.
-fn sample(picture: &RgbImage, x: f64, y: f64) -> [f64; 3] {
-    let mut sum = [0.0; 3];
-    for (row, row_weight) in neighbours(y) {
-        for (column, column_weight) in neighbours(x) {
-            let (Ok(column), Ok(row)) = (u32::try_from(column), u32::try_from(row)) else {
-                continue;
-            };
-            if let Some(Rgb(pixel)) = picture.get_pixel_checked(column, row) {
-                for (sum, level) in sum.iter_mut().zip(pixel) {
-                    *sum += row_weight * column_weight * f64::from(*level);
-                }
-            }
-        }
-    }
-    sum
-}
-
-fn neighbours(position: f64) -> [(i64, f64); 2] {
-    let low = position.floor();
-    let fraction = position - low;
-    [(low as i64, 1.0 - fraction), (low as i64 + 1, fraction)]
+    Ok(warp(picture, &to_picture, [side; 2]))
 }
 
 #[cfg(test)]

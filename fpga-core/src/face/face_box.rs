@@ -74,6 +74,17 @@ impl FaceBox {
         [middle(self.x0, self.x1), middle(self.y0, self.y1)]
     }
 
+    /// Intersection / union with another box: 0 apart, 1 the same.
+    pub fn overlap(&self, other: &Self) -> f64 {
+        let area = |face: &Self| f64::from(face.width()) * f64::from(face.height());
+        let shared = |low: [f32; 2], high: [f32; 2]| {
+            f64::from((high[0].min(high[1]) - low[0].max(low[1])).max(0.0))
+        };
+        let both = shared([self.x0, other.x0], [self.x1, other.x1])
+            * shared([self.y0, other.y0], [self.y1, other.y1]);
+        both / (area(self) + area(other) - both)
+    }
+
     /// The four corners, clockwise from the top left.
     pub fn corners(&self) -> [[f64; 2]; 4] {
         let [x0, y0, x1, y1] = self.edges().map(f64::from);
@@ -103,6 +114,16 @@ mod tests {
     fn clips_to_the_picture() {
         let face = FaceBox::new(-10.0, 5.0, 30.0, 90.0).unwrap();
         assert_eq!(face.clip(20, 60).unwrap().edges(), [0.0, 5.0, 20.0, 60.0]);
+    }
+
+    #[test]
+    fn overlap_is_shared_area_over_all_area() {
+        let square = |x: f32, y: f32| FaceBox::new(x, y, x + 4.0, y + 4.0).unwrap();
+        let one = square(0.0, 0.0);
+        assert_eq!(one.overlap(&one), 1.0);
+        assert_eq!(one.overlap(&square(2.0, 2.0)), 4.0 / 28.0);
+        assert_eq!(one.overlap(&square(4.0, 0.0)), 0.0);
+        assert_eq!(one.overlap(&square(5.0, 9.0)), 0.0);
     }
 
     #[test]

@@ -13,10 +13,13 @@
 mod affine;
 mod align;
 mod arcface;
+mod assign;
 mod back_projection;
 mod bisenet;
+mod choose;
 mod colour;
 mod crop;
+mod dense_crop;
 mod dense_landmarks;
 mod detection;
 mod distance;
@@ -24,25 +27,37 @@ mod embedding;
 mod face_box;
 mod lab;
 mod landmarks;
+mod letterbox;
 mod mask;
+#[cfg(feature = "onnx")]
+mod onnx;
 mod parts;
 mod paste;
 mod planes;
 mod portrait;
+mod pose_crop;
 mod region;
 mod resample;
 mod residual;
+mod scrfd;
 mod skeleton;
+mod suppress;
+mod warp;
+mod whole_body;
+mod yolox;
 
 pub use affine::Affine;
 pub use align::{ALIGNED_SIZE, ARCFACE_TEMPLATE, align_face, align_face_to, alignment};
 pub use arcface::{ArcFace, ArcFaceConfig, ArcFaceEmbedder, IResBlock};
+pub use assign::{Assigned, AssignmentRules, Evidence, KnownPerson, Sighting, assign_faces};
 pub use bisenet::{
     AttentionRefinement, Backbone, BackboneBlock, BiSeNet, BiSeNetConfig, BiSeNetParser,
     ContextPath, FeatureFusion, Head,
 };
+pub use choose::{ChosenFaces, DropReason, FaceFilter, FaceOrder, reference_face};
 pub use colour::{ColourShift, match_colour};
 pub use crop::{CropPlan, CropSettings};
+pub use dense_crop::DenseCrop;
 pub use dense_landmarks::{DenseLandmarks, LandmarkDetector, LandmarkOrder};
 pub use detection::{DetectedFace, FaceDetector};
 pub use embedding::{FaceEmbedder, FaceEmbedding};
@@ -50,12 +65,24 @@ pub use face_box::FaceBox;
 pub use image::RgbImage;
 pub use lab::{Lab, delta_e_2000};
 pub use landmarks::Landmarks5;
+pub use letterbox::Letterbox;
 pub use mask::{FaceMask, MaskShape, split_overlaps};
+#[cfg(feature = "onnx")]
+pub use onnx::{
+    DetectorSettings, OnnxDetector, OnnxEmbedder, OnnxLandmarks, OnnxParser, OnnxPose,
+};
 pub use parts::{FaceParser, FacePart, PartMap};
 pub use paste::{PasteReport, changed_outside, paste};
+pub use pose_crop::PoseCrop;
 pub use region::{face_region, head_of_body};
 pub use residual::ResidualStage;
+pub use scrfd::{DetectionLimits, ScrfdLayout};
 pub use skeleton::{Extremities, Keypoint, PoseEstimator, SEEN, Skeleton};
+pub use whole_body::{WHOLE_BODY_POINTS, from_whole_body};
+pub use yolox::decode_people;
+
+#[cfg(test)]
+mod reference;
 
 /// The photograph that the room's tests share.
 #[cfg(test)]
