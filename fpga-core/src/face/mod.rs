@@ -68,9 +68,7 @@ pub use landmarks::Landmarks5;
 pub use letterbox::Letterbox;
 pub use mask::{FaceMask, MaskShape, split_overlaps};
 #[cfg(feature = "onnx")]
-pub use onnx::{
-    DetectorSettings, OnnxDetector, OnnxEmbedder, OnnxLandmarks, OnnxParser, OnnxPose,
-};
+pub use onnx::{DetectorSettings, OnnxDetector, OnnxEmbedder, OnnxLandmarks, OnnxParser, OnnxPose};
 pub use parts::{FaceParser, FacePart, PartMap};
 pub use paste::{PasteReport, changed_outside, paste};
 pub use pose_crop::PoseCrop;

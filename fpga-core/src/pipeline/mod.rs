@@ -41,8 +41,8 @@ pub use preview::LatentPreview;
 pub use prompt::{Prompt, PromptChange, PromptEncoder, PromptPair, TextEncoder};
 pub use recognition::Recognition;
 pub use restore::{
-    CropReport, Face, FaceEntry, FaceIdentity, FaceReport, FaceRestorer, Gate, KeptReason,
-    Likeness, Recogniser, RestoreReport, RestoreRequest, Restored, RoundTrip, Sharpness, Verdict,
-    read_faces,
+    CropReport, Face, FaceEntry, FaceFinder, FaceIdentity, FaceReport, FaceRestorer, FoundFace,
+    FoundFaces, Gate, KeptReason, LandmarkControl, Likeness, Recogniser, RestoreReport,
+    RestoreRequest, Restored, RoundTrip, Sharpness, Strangers, Verdict, WantedPerson, read_faces,
 };
 pub use seed::NoiseKind;

@@ -50,9 +50,17 @@ impl OnnxDetector {
         let network = Network::open(path, settings.size)?;
         let layout = ScrfdLayout::of_outputs(network.outputs())?;
         let stride = layout.coarsest() as u32;
-        if network.size().iter().any(|side| !side.is_multiple_of(stride)) {
+        if network
+            .size()
+            .iter()
+            .any(|side| !side.is_multiple_of(stride))
+        {
             let found = network.size();
-            return Err(Error::shape("canvas of the detector", format!("multiples of {stride}"), found));
+            return Err(Error::shape(
+                "canvas of the detector",
+                format!("multiples of {stride}"),
+                found,
+            ));
         }
         Ok(Self {
             network,
@@ -66,8 +74,13 @@ impl FaceDetector for OnnxDetector {
     fn detect(&self, picture: &RgbImage) -> Result<Vec<DetectedFace>> {
         let size = self.network.size();
         let letterbox = Letterbox::scrfd(picture, size)?;
-        let outputs = self.network.run(&Levels::CENTRED_128.planes(&letterbox.canvas))?;
-        let outputs: Vec<&[f32]> = outputs.iter().map(|output| output.values.as_slice()).collect();
+        let outputs = self
+            .network
+            .run(&Levels::CENTRED_128.planes(&letterbox.canvas))?;
+        let outputs: Vec<&[f32]> = outputs
+            .iter()
+            .map(|output| output.values.as_slice())
+            .collect();
         let canvas = (size.map(|side| side as usize), letterbox.scale);
         self.layout.decode(&outputs, canvas, &self.limits)
     }

@@ -52,10 +52,20 @@ impl Network {
 
     fn build(path: &Path, bytes: &[u8], free: [u32; 2]) -> Result<Self> {
         let framework = tract_onnx::onnx();
-        let broken = |error: TractError| Error::format(path, format!("is not a sound ONNX file: {error:#}"));
-        let proto = framework.proto_model_for_read(&mut &*bytes).map_err(broken)?;
-        if proto.graph.as_ref().is_none_or(|graph| graph.node.is_empty()) {
-            return Err(Error::format(path, "is not an ONNX file: it holds no network"));
+        let broken =
+            |error: TractError| Error::format(path, format!("is not a sound ONNX file: {error:#}"));
+        let proto = framework
+            .proto_model_for_read(&mut &*bytes)
+            .map_err(broken)?;
+        if proto
+            .graph
+            .as_ref()
+            .is_none_or(|graph| graph.node.is_empty())
+        {
+            return Err(Error::format(
+                path,
+                "is not an ONNX file: it holds no network",
+            ));
         }
         let model = framework.model_for_proto_model(&proto).map_err(broken)?;
         let size = picture_size(path, &model, free)?;
@@ -114,7 +124,8 @@ impl Network {
         };
         let ran = catch_unwind(AssertUnwindSafe(run));
         let ran = ran.unwrap_or_else(|_| Err(TractError::msg("an operator panicked")));
-        let outputs: Vec<Output> = ran.map_err(|error| self.unsupported(format!("failed: {error:#}")))?;
+        let outputs: Vec<Output> =
+            ran.map_err(|error| self.unsupported(format!("failed: {error:#}")))?;
         let mut values = outputs.iter().flat_map(|output| &output.values);
         match values.all(|value| value.is_finite()) {
             true => Ok(outputs),
@@ -128,7 +139,10 @@ impl Network {
 impl std::fmt::Debug for Network {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { path, size, .. } = self;
-        f.debug_struct("Network").field("path", path).field("size", size).finish_non_exhaustive()
+        f.debug_struct("Network")
+            .field("path", path)
+            .field("size", size)
+            .finish_non_exhaustive()
     }
 }
 
@@ -147,10 +161,15 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     let failed = |error| Error::io(path, error);
     let file = File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(failed)?;
+    file.take(MAX_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
     match bytes.len() as u64 <= MAX_FILE {
         true => Ok(bytes),
-        false => Err(Error::format(path, format!("is longer than {MAX_FILE} bytes"))),
+        false => Err(Error::format(
+            path,
+            format!("is longer than {MAX_FILE} bytes"),
+        )),
     }
 }
 
@@ -159,9 +178,13 @@ fn picture_size(path: &Path, model: &InferenceModel, free: [u32; 2]) -> Result<[
     let unsupported = |why: String| Error::unsupported(path.display().to_string(), why);
     let inputs = model.inputs.len();
     if inputs != 1 {
-        return Err(unsupported(format!("needs one input, a picture; it has {inputs}")));
+        return Err(unsupported(format!(
+            "needs one input, a picture; it has {inputs}"
+        )));
     }
-    let fact = model.input_fact(0).map_err(|error| unsupported(format!("{error:#}")))?;
+    let fact = model
+        .input_fact(0)
+        .map_err(|error| unsupported(format!("{error:#}")))?;
     let dims: Vec<Option<usize>> = fact
         .shape
         .dims()
@@ -169,7 +192,9 @@ fn picture_size(path: &Path, model: &InferenceModel, free: [u32; 2]) -> Result<[
         .collect();
     let known = |axis: usize, needed: usize| dims[axis].is_none_or(|found| found == needed);
     if dims.len() != 4 || !known(0, 1) || !known(1, 3) {
-        return Err(unsupported(format!("needs an input [1, 3, height, width]; its is {dims:?}")));
+        return Err(unsupported(format!(
+            "needs an input [1, 3, height, width]; its is {dims:?}"
+        )));
     }
     let side = |axis: usize, free: u32| dims[axis].unwrap_or(free as usize);
     let (width, height) = (side(3, free[0]), side(2, free[1]));
@@ -185,7 +210,9 @@ fn scales_itself(proto: &ModelProto) -> bool {
     let nodes = proto.graph.iter().flat_map(|graph| &graph.node);
     let names: Vec<&str> = nodes.take(8).map(|node| node.name.as_str()).collect();
     let any = |prefixes: [&str; 2]| {
-        names.iter().any(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)))
+        names
+            .iter()
+            .any(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)))
     };
     let shifted_and_scaled = any(["Sub", "_minus"]) && any(["Mul", "_mul"]);
     shifted_and_scaled || names.iter().take(3).any(|name| *name == "bn_data")

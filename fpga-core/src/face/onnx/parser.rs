@@ -34,12 +34,20 @@ impl FaceParser for OnnxParser {
     fn parse(&self, portrait: &RgbImage) -> Result<PartMap> {
         let resized = resize(portrait, self.network.size())?;
         let outputs = self.network.run(&Levels::IMAGENET.planes(&resized))?;
-        let logits = outputs.first().map(|output| (output.shape.as_slice(), &output.values));
+        let logits = outputs
+            .first()
+            .map(|output| (output.shape.as_slice(), &output.values));
         match logits {
-            Some((&[1, 19, height, width], values)) => PartMap::new(likeliest(values, [height, width])?),
+            Some((&[1, 19, height, width], values)) => {
+                PartMap::new(likeliest(values, [height, width])?)
+            }
             found => {
                 let shape = found.map(|(shape, _)| shape);
-                Err(Error::shape("output of a face parser", "[1, 19, height, width]", shape))
+                Err(Error::shape(
+                    "output of a face parser",
+                    "[1, 19, height, width]",
+                    shape,
+                ))
             }
         }
     }

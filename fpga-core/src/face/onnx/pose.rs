@@ -50,9 +50,15 @@ impl OnnxPose {
 
     fn pose(&self, picture: &RgbImage, bounds: [f32; 4]) -> Result<Skeleton> {
         let crop = PoseCrop::new(bounds, self.points.size())?;
-        let outputs = self.points.run(&Levels::IMAGENET.planes(&crop.extract(picture)))?;
+        let outputs = self
+            .points
+            .run(&Levels::IMAGENET.planes(&crop.extract(picture)))?;
         let [across, down] = outputs.as_slice() else {
-            return Err(Error::shape("outputs of the pose network", "2", outputs.len()));
+            return Err(Error::shape(
+                "outputs of the pose network",
+                "2",
+                outputs.len(),
+            ));
         };
         from_whole_body(&crop.decode(&across.values, &down.values)?)
     }
@@ -62,13 +68,18 @@ impl PoseEstimator for OnnxPose {
     fn poses(&self, picture: &RgbImage) -> Result<Vec<Skeleton>> {
         let size = self.people.size();
         let letterbox = Letterbox::yolox(picture, size)?;
-        let outputs = self.people.run(&Levels::PLAIN_BGR.planes(&letterbox.canvas))?;
+        let outputs = self
+            .people
+            .run(&Levels::PLAIN_BGR.planes(&letterbox.canvas))?;
         let rows = outputs.first().map(|output| output.values.as_slice());
         let canvas = (size.map(|side| side as usize), letterbox.scale);
         let people = decode_people(rows.unwrap_or_default(), canvas)?;
         let poses = people.into_iter().enumerate();
         poses
-            .map(|(index, bounds)| self.pose(picture, bounds).context(|| format!("person {index}")))
+            .map(|(index, bounds)| {
+                self.pose(picture, bounds)
+                    .context(|| format!("person {index}"))
+            })
             .collect()
     }
 }

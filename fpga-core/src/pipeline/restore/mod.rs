@@ -7,7 +7,9 @@
 
 mod face;
 mod faces_file;
+mod find;
 mod gate;
+mod landmark_control;
 mod person;
 mod report;
 mod request;
@@ -27,7 +29,9 @@ use crate::error::{Context, ErrorKind, Result};
 use crate::face::{FaceMask, changed_outside, paste};
 
 pub use faces_file::{FaceEntry, read_faces};
+pub use find::{FaceFinder, FoundFace, FoundFaces, Strangers, WantedPerson};
 pub use gate::{Gate, KeptReason, Sharpness, Verdict};
+pub use landmark_control::LandmarkControl;
 pub use person::{FaceIdentity, Likeness, Recogniser};
 pub use report::{CropReport, FaceReport, RestoreReport, Restored, RoundTrip};
 pub use request::{Face, RestoreRequest};

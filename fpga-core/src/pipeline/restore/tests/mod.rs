@@ -3,6 +3,7 @@
 
 mod bytes;
 mod course;
+mod find;
 mod outcome;
 mod people;
 

@@ -3,11 +3,12 @@
 use burn::tensor::{Device, Tensor};
 
 use super::*;
+use crate::control::ControlNetConfig;
 use crate::face::FaceEmbedding;
 use crate::identity::{IdentityAttention, IdentityAttentionConfig};
 use crate::nn::randomize;
 use crate::pipeline::people::IdentityTokens;
-use crate::pipeline::restore::{FaceIdentity, KeptReason, Recogniser};
+use crate::pipeline::restore::{FaceIdentity, KeptReason, LandmarkControl, Recogniser};
 
 /// Projections for the model's UNet, and the tokens of somebody.
 fn somebody(seed: u64) -> (IdentityAttention, FaceIdentity) {
@@ -157,4 +158,44 @@ fn an_identity_without_its_adapter_is_refused() {
         ..request(&picture, vec![wide])
     });
     assert!(error.contains("expected width 5, found 6"), "{error}");
+}
+
+#[test]
+fn landmarks_steer_the_face_and_are_needed() {
+    let config = serde_json::json!({
+        "block_out_channels": [8, 12],
+        "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],
+        "layers_per_block": 1,
+        "cross_attention_dim": 12,
+        "attention_head_dim": 2,
+        "norm_num_groups": 4,
+        "conditioning_embedding_out_channels": [4, 8],
+    });
+    let config = ControlNetConfig::from_json(&config).unwrap();
+    let net = randomize(config.init(&Device::flex()).unwrap(), 8);
+    let picture = photograph();
+    let with = |control: LandmarkControl<'_>, face: Face| {
+        restore(&RestoreRequest {
+            landmark_control: Some(control),
+            ..request(&picture, vec![face])
+        })
+    };
+    let control = LandmarkControl::new(&net);
+    let free = restore(&request(&picture, vec![astronaut(0.0)])).unwrap();
+    let steered = with(control, astronaut(0.0)).unwrap().picture;
+    assert_ne!(steered, free.picture);
+    let silent = LandmarkControl {
+        scale: 0.0,
+        ..control
+    };
+    assert_eq!(with(silent, astronaut(0.0)).unwrap().picture, free.picture);
+    let turned = astronaut(10.0);
+    let plain = restore(&request(&picture, vec![turned.clone()])).unwrap();
+    assert_ne!(with(control, turned).unwrap().picture, plain.picture);
+    let unmarked = Face::new(region(84.0, 76.0, 175.0, 178.0));
+    let error = with(control, unmarked).unwrap_err().to_string();
+    assert!(
+        error.starts_with("face 0: landmarks: the landmark ControlNet needs them"),
+        "{error}"
+    );
 }
