@@ -42,7 +42,8 @@ pub use prompt::{Prompt, PromptChange, PromptEncoder, PromptPair, TextEncoder};
 pub use recognition::Recognition;
 pub use restore::{
     CropReport, Face, FaceEntry, FaceIdentity, FaceReport, FaceRestorer, FaceSearch, FoundFaces,
-    Gate, KeptReason, LeftFace, LeftReason, Likeness, Recogniser, RestoreReport, RestoreRequest,
-    Restored, RoundTrip, SearchReport, Sharpness, SoughtPerson, Verdict, read_faces,
+    Gate, KeptReason, LandmarkControl, LeftFace, LeftReason, Likeness, Recogniser, RestoreReport,
+    RestoreRequest, Restored, RoundTrip, SearchReport, Sharpness, SoughtPerson, Verdict,
+    read_faces,
 };
 pub use seed::NoiseKind;

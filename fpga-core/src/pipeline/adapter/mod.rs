@@ -340,3 +340,6 @@ fn load_vision(folder: &Path, storage: Storage, device: &Device) -> Result<ClipV
 fn in_reference(index: usize) -> String {
     format!("reference picture {index}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,7 +64,11 @@ impl<'a> FaceWay<'a> {
             guided = guided.with_prompts_from(step, prompts)?;
         }
         let person = request.person(task, guided.is_guided())?;
-        let guided = guided.with_timesteps(&timesteps).with_people(person);
+        let landmarks = request.landmark_hint(task, (&model.device, &timesteps))?;
+        let guided = guided
+            .with_timesteps(&timesteps)
+            .with_people(person)
+            .with_controls(landmarks.into_iter().collect());
         Ok(Self {
             model,
             request,

@@ -9,6 +9,7 @@ use ndarray::Array2;
 
 use super::find::FaceSearch;
 use super::gate::{Gate, KeptReason};
+use super::landmark_control::LandmarkControl;
 use super::person::{FaceIdentity, Recogniser};
 use crate::diffusion::Guidance;
 use crate::error::{Context, Error, Result};
@@ -91,6 +92,8 @@ pub struct RestoreRequest<'a> {
     pub feather: f64,
     /// Reads the tokens of the faces' identities; loaded for this model.
     pub adapter: Option<&'a IdentityAttention>,
+    /// Keeps pose and expression of every face, by its own landmarks.
+    pub landmark_control: Option<LandmarkControl<'a>>,
     /// Tells how much a face is the person's that it shall show.
     pub recogniser: Option<Recogniser<'a>>,
     /// When the original is kept.
@@ -121,6 +124,7 @@ impl<'a> RestoreRequest<'a> {
             crop: CropSettings::default(),
             feather: 1.0 / 16.0,
             adapter: None,
+            landmark_control: None,
             recogniser: None,
             gate: Gate::default(),
             measure_round_trip: true,

@@ -68,6 +68,7 @@ fn merge<M: Module>(
     }
     let mut merger = Merger {
         path: ModulePath::default(),
+        part,
         plan,
         failure: None,
     };
@@ -194,6 +195,7 @@ impl ModuleVisitor for Collector<'_> {
 
 struct Merger<'a> {
     path: ModulePath,
+    part: LoraPart,
     plan: HashMap<String, Vec<Addition<'a>>>,
     /// Why reading stopped; the parameters after it stay as they are.
     failure: Option<Error>,
@@ -214,7 +216,7 @@ impl Merger<'_> {
         } in additions
         {
             let change = lora
-                .read(pair)
+                .read(self.part, pair)
                 .context(|| format!("LoRA {}", lora.origin().display()))?;
             sum = sum + change.delta(strength, shape, &device);
         }

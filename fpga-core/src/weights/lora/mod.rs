@@ -1,6 +1,6 @@
 //! Low-rank changes of weights (LoRA; Hu et al. 2021): `W′ = W + w · α/r · up · down`.
 //!
-//! Files come in many spellings, see [`names`]; a [`Lora`] is an open file of any of them. Merging
+//! Files come in many spellings; a [`Lora`] is an open file of any of them. Merging
 //! makes a new network that shares every untouched weight with the base, and leaves the base as it is,
 //! bit for bit: taking a LoRA off is dropping the merged network. Sums are made in f32 and rounded once
 //! to the type in which the base is kept.
@@ -8,6 +8,7 @@
 mod merge;
 mod names;
 mod save;
+mod scaling;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,12 +24,14 @@ pub use names::LoraPart;
 pub use save::save_unet_lora;
 
 use names::{Role, Target, split};
+use scaling::Scaling;
 
 /// An open LoRA file, with the values still in it.
 #[derive(Clone, Debug)]
 pub struct Lora {
     source: TensorSource,
     pairs: BTreeMap<Target, Pair>,
+    scaling: Scaling,
 }
 
 /// Names of the tensors that change one weight.
@@ -45,7 +48,7 @@ struct Change {
     down: TensorData,
     /// `[outputs, rank]`
     up: TensorData,
-    /// `α / r`
+    /// `α / r`, or what the file says instead.
     scale: f64,
 }
 
@@ -95,7 +98,11 @@ impl Lora {
             let why = format!("{} has no other half", found.map_or("", String::as_str));
             return Err(Error::format(source.origin(), why));
         }
-        Ok(Self { source, pairs })
+        Ok(Self {
+            scaling: Scaling::read(&source)?,
+            source,
+            pairs,
+        })
     }
 
     /// The file that was opened.
@@ -128,7 +135,8 @@ impl Lora {
         let (down_shape, up_shape) = (shape(down), shape(up));
         match (down_shape.as_slice(), up_shape.as_slice()) {
             ([rank, inputs @ ..], [outputs, inner, ones @ ..])
-                if rank == inner
+                if *rank > 0
+                    && rank == inner
                     && matches!(inputs.len(), 1 | 3)
                     && ones.iter().all(|n| *n == 1) =>
             {
@@ -145,7 +153,7 @@ impl Lora {
         }
     }
 
-    fn read(&self, pair: &Pair) -> Result<Change> {
+    fn read(&self, part: LoraPart, pair: &Pair) -> Result<Change> {
         let (down, up) = pair.names();
         let ChangeShape {
             rank,
@@ -158,17 +166,17 @@ impl Lora {
             Ok(TensorData::new(values, shape))
         };
         let alpha = match &pair.alpha {
-            None => rank as f64,
+            None => None,
             Some(name) => {
                 let data = self.source.read(name, Storage::F32)?;
                 let found = data.iter::<f64>().next();
-                found.ok_or_else(|| Error::shape(name, "one number", data.shape()))?
+                Some(found.ok_or_else(|| Error::shape(name, "one number", data.shape()))?)
             }
         };
         Ok(Change {
             down: values(down, [rank, inputs])?,
             up: values(up, [outputs, rank])?,
-            scale: alpha / rank as f64,
+            scale: self.scaling.scale((part, down), alpha, rank),
         })
     }
 }

@@ -59,6 +59,7 @@ fn every_spelling_changes_the_unet_as_its_trainer_did() {
     for (file, strength, name) in [
         ("kohya", 0.8, "kohya"),
         ("peft", 1.0, "peft"),
+        ("peft_noted", 1.0, "peft_noted"),
         ("dotted", 1.0, "peft"),
         ("processors", 1.0, "processors"),
     ] {

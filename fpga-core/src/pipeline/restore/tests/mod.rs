@@ -4,6 +4,7 @@
 mod bytes;
 mod course;
 mod outcome;
+mod people;
 mod search;
 
 use std::path::Path;
