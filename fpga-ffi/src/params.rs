@@ -252,6 +252,7 @@ pub(crate) unsafe fn copy_in(
         )?,
         adapter: None,
         recogniser: None,
+        landmark_control: None,
     })
 }
 
