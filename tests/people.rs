@@ -10,9 +10,9 @@ use fpga_core::face::{DetectedFace, FaceBox, FaceEmbedding, Landmarks5};
 use fpga_core::identity::IdentityAttention;
 use fpga_core::nn::randomize;
 use fpga_core::pipeline::{
-    Canvas, Control, DeviceChoice, GenerateRequest, Generated, IdentityTokens, LoadOptions,
-    Monitor, People, Place, PortraitGenerator, PortraitIdentity, Prompt, PromptChange, Recognition,
-    StableDiffusion,
+    Canvas, Control, ControlMode, DeviceChoice, GenerateRequest, Generated, IdentityTokens,
+    LoadOptions, Monitor, People, Place, PortraitGenerator, PortraitIdentity, Prompt, PromptChange,
+    Recognition, StableDiffusion,
 };
 use fpga_core::weights::{Storage, TensorSource, identity_attention};
 use ndarray::Array2;
@@ -344,6 +344,7 @@ fn people_and_controlnets_work_together() {
             condition: &condition,
             scale: 0.7,
             window: (0.0, 1.0),
+            mode: ControlMode::Balanced,
         }]
     };
     let mut request = case.request(BLANK, Some(case.people()));
