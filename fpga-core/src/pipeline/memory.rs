@@ -48,7 +48,7 @@ impl JobMemory {
             0 => 0,
             _ => {
                 let plain = values.saturating_mul(4);
-                plain.saturating_add(plain / MARGIN) + WORKING
+                plain.saturating_add(plain / MARGIN).saturating_add(WORKING)
             }
         };
         Self {

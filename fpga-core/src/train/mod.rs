@@ -34,8 +34,8 @@
 //! learner.run(&mut ())?;
 //! assert_eq!(learner.steps_done(), 200);
 //! # let model = learner.model().valid();
-//! # let x = Tensor::from_floats([[1.0, 2.0, 3.0]], &Device::flex());
-//! # assert!((model.forward(x).into_data().to_vec::<f32>().unwrap()[0] - 1.0).abs() < 0.2);
+//! # let x: Tensor<2> = Tensor::from_floats([[1.0, 2.0, 3.0]], &Device::flex());
+//! # assert!((model.forward(x).into_data().try_to_vec::<f32>().unwrap()[0] - 1.0).abs() < 0.2);
 //! # assert!(first > 0.1);
 //! # Ok::<(), fpga_core::Error>(())
 //! ```

@@ -102,7 +102,7 @@ fn only_what_is_to_learn_has_gradients() {
             // An encoder's first layers wait until its last, which starts at zero, has moved.
             assert!(
                 prefixes.iter().any(learns) || largest == 0.0,
-                "{trainable:?}: {path}"
+                "{trainable:?}: {path} by {largest}"
             );
             moved += usize::from(largest > 0.0);
         }

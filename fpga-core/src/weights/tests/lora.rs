@@ -67,12 +67,12 @@ fn every_spelling_changes_the_unet_as_its_trainer_did() {
         assert_eq!(lora.changes(LoraPart::Text), 0, "{file}");
         let merged = merge_unet_loras(&base, &[(&lora, strength)]).unwrap();
         let error = error_of(predict(&merged), name);
-        assert!(error < 2e-5, "{file}: {error:e}");
+        assert!(error < 1e-4, "{file}: {error:e}");
     }
     let sdxl = unet("sdxl", Storage::F32);
     let merged = merge_unet_loras(&sdxl, &[(&lora("kohya_sdxl"), 0.6)]).unwrap();
     let error = error_of(predict(&merged), "kohya_sdxl");
-    assert!(error < 2e-5, "kohya_sdxl: {error:e}");
+    assert!(error < 1e-4, "kohya_sdxl: {error:e}");
 }
 
 #[test]
@@ -82,10 +82,10 @@ fn several_add_up_and_the_base_stays_as_it_was() {
     let (first, second) = (lora("kohya"), lora("peft"));
     let merged = merge_unet_loras(&base, &[(&first, 0.5), (&second, -0.75)]).unwrap();
     let error = error_of(predict(&merged), "both");
-    assert!(error < 2e-5, "{error:e}");
+    assert!(error < 1e-4, "{error:e}");
     assert_ne!(weights(&merged), before);
     assert_eq!(weights(&base), before, "bit for bit");
-    assert!(error_of(predict(&base), "base") < 2e-5);
+    assert!(error_of(predict(&base), "base") < 1e-4);
     let silent = merge_unet_loras(&base, &[(&first, 0.0)]).unwrap();
     assert_eq!(weights(&silent), before);
 }
@@ -117,7 +117,7 @@ fn text_models_change_too() {
         let merged = merge_text_loras(&text(), LoraPart::Text, &[(&lora, 0.9)]).unwrap();
         let ids = Tensor::<2, Int>::from_ints(ids, &Device::flex());
         let error = error_of(merged.forward(ids).last_hidden_state, "text");
-        assert!(error < 2e-5, "{file}: {error:e}");
+        assert!(error < 1e-4, "{file}: {error:e}");
         assert_eq!(lora.unet_only().changes(LoraPart::Text), 0);
     }
 }
