@@ -69,7 +69,7 @@ fn only_what_is_to_learn_has_gradients() {
         sets,
     };
     for (trainable, prefixes) in [
-        (Trainable::ControlNet, vec!["controlnet.controlnet_"]),
+        (Trainable::ControlNet, vec!["controlnet."]),
         (Trainable::Identity, vec!["identity."]),
         (Trainable::Lora(lora), vec!["unet."]),
         (Trainable::Full, vec!["unet."]),
