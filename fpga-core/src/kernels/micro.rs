@@ -54,10 +54,12 @@ pub(super) const fn tile_rows(registers: usize, vectors: usize) -> usize {
 #[inline(always)]
 pub(super) unsafe fn multiply<S: Simd, const N: usize>(simd: S, product: Product) {
     let most = const { tile_rows(S::REGISTERS, N) };
-    let (mut done, tiles) = (0, product.rows.div_ceil(most));
-    for tile in 0..tiles {
-        // Even shares: a last tile of one or two rows would leave most of the processor idle.
-        let rows = product.rows * (tile + 1) / tiles - done;
+    // Even shares: a last tile of one or two rows would leave most of the processor idle.
+    let tiles = product.rows.div_ceil(most).max(1);
+    let (least, larger) = (product.rows / tiles, product.rows % tiles);
+    let mut done = 0;
+    while done < product.rows {
+        let rows = least + usize::from(done < larger * (least + 1));
         let mut part = product;
         part.a = product.a.wrapping_add(done * product.a_stride);
         part.c = product.c.wrapping_add(done * product.c_stride);

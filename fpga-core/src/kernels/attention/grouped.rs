@@ -4,7 +4,7 @@
 //! All groups share one product with the keys and one with the values. Blocks of queries that take
 //! nothing of any group are copied, so people who cover little of a picture cost little.
 
-use super::{Attend, Attention, KEYS, Pack, Packing};
+use super::{Attend, Attention, KEYS, Pack, Packing, Weights};
 use crate::kernels::activation::{get, registers, set};
 use crate::kernels::level::Level;
 use crate::kernels::math::exp2;
@@ -145,13 +145,7 @@ impl Kernel for AttendGroups<'_> {
         let mut scores = Scratch::take(block.queries.len() * self.stride::<S>());
         self.score(simd, &mut scores);
         self.weigh(simd, &mut scores);
-        let sums = match block.packing.vectors {
-            1 => self.collect::<S, 1>(simd, &scores),
-            2 => self.collect::<S, 2>(simd, &scores),
-            3 => self.collect::<S, 3>(simd, &scores),
-            4 => self.collect::<S, 4>(simd, &scores),
-            _ => self.collect::<S, 5>(simd, &scores),
-        };
+        let sums = self.collect(simd, &scores);
         self.write(simd, &sums);
     }
 }
@@ -203,51 +197,38 @@ impl AttendGroups<'_> {
         }
     }
 
-    /// The weighted values of all groups: `[value group][query][columns]`.
+    /// The weighted values of all groups: `[query][columns]`.
     #[inline(always)]
-    fn collect<S: Simd, const N: usize>(&self, simd: S, scores: &Scratch) -> Scratch {
-        let Attend {
-            packing, packed, ..
-        } = self.block;
-        let (rows, columns) = (self.block.queries.len(), N * S::LANES);
-        let keys = self.block.attention.keys;
-        let mut sums = Scratch::take(rows * packing.groups * columns);
-        for group in 0..packing.groups {
-            let at = packing.value_at(group, 0);
-            let product = Product {
-                rows,
-                columns,
-                k: keys,
-                a: scores.as_ptr(),
-                a_stride: self.stride::<S>(),
-                b: packed[at..at + keys * columns].as_ptr(),
-                c: sums[group * rows * columns..(group + 1) * rows * columns].as_mut_ptr(),
-                c_stride: columns,
-                start: Start::Zero,
-            };
-            // SAFETY: the slices above were measured; every query has a weight for each key.
-            unsafe { multiply::<S, N>(simd, product) };
+    fn collect<S: Simd>(&self, simd: S, scores: &Scratch) -> Scratch {
+        let (rows, keys) = (self.block.queries.len(), self.block.attention.keys);
+        let mut sums = Scratch::take(rows * self.block.packing.columns());
+        let weights = Weights {
+            start: scores.as_ptr(),
+            stride: self.stride::<S>(),
+            rows,
+        };
+        // SAFETY: every query has a weight for each key.
+        unsafe {
+            self.block
+                .collect_values(simd, weights, 0..keys, &mut sums, Start::Zero);
         }
         sums
     }
 
     #[inline(always)]
     fn write<S: Simd>(&self, simd: S, sums: &Scratch) {
-        let (rows, columns) = (self.block.queries.len(), self.block.packing.columns());
+        let columns = self.block.packing.columns();
         for (row, query) in self.block.queries.clone().enumerate() {
             if self.grouped.is_silent(query) {
                 self.copy(query);
                 continue;
             }
             let (base, out) = self.place(query);
-            let groups = base.chunks(columns).zip(out.chunks_mut(columns));
-            for (group, (base, out)) in groups.enumerate() {
-                let sums = &sums[(group * rows + row) * columns..][..columns];
-                for (start, count) in registers::<S>(out.len()) {
-                    let found = get(simd, sums, start, count);
-                    let value = simd.add(get(simd, base, start, count), found);
-                    set(simd, out, start, count, value);
-                }
+            let sums = &sums[row * columns..(row + 1) * columns];
+            for (start, count) in registers::<S>(out.len()) {
+                let found = get(simd, sums, start, count);
+                let value = simd.add(get(simd, base, start, count), found);
+                set(simd, out, start, count, value);
             }
         }
     }

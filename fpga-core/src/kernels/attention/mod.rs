@@ -141,7 +141,7 @@ struct State {
     queries: Scratch,
     /// Scores, then weights, of one block of keys: `[queries][KEYS]`.
     scores: Scratch,
-    /// Sum of weighted values: `[groups][queries][columns]`.
+    /// Sum of weighted values: `[queries][columns]`.
     sums: Scratch,
     /// Largest score so far and sum of weights, per query.
     largest: [f32; QUERIES],
@@ -157,7 +157,7 @@ impl Kernel for Attend<'_> {
         let mut state = State {
             queries: self.scaled_queries(simd),
             scores: Scratch::take(rows * KEYS),
-            sums: Scratch::take(rows * self.packing.groups * self.packing.columns()),
+            sums: Scratch::take(rows * self.packing.columns()),
             largest: [f32::NEG_INFINITY; QUERIES],
             total: [0.0; QUERIES],
         };
@@ -169,13 +169,7 @@ impl Kernel for Attend<'_> {
             let count = KEYS.min(seen - first);
             self.score(simd, &mut state, first, count);
             self.weigh(simd, &mut state, first, count);
-            match self.packing.vectors {
-                1 => self.collect::<S, 1>(simd, &mut state, first, count),
-                2 => self.collect::<S, 2>(simd, &mut state, first, count),
-                3 => self.collect::<S, 3>(simd, &mut state, first, count),
-                4 => self.collect::<S, 4>(simd, &mut state, first, count),
-                _ => self.collect::<S, 5>(simd, &mut state, first, count),
-            }
+            self.collect(simd, &mut state, first, count);
         }
         self.write(simd, &state);
     }
@@ -254,66 +248,91 @@ impl Attend<'_> {
     /// Multiplies what a query has collected.
     #[inline(always)]
     fn shrink<S: Simd>(&self, simd: S, state: &mut State, row: usize, by: S::V) {
-        let (rows, columns) = (self.queries.len(), self.packing.columns());
-        for group in 0..self.packing.groups {
-            let start = (group * rows + row) * columns;
-            let sums = &mut state.sums[start..start + columns];
-            for (start, count) in registers::<S>(columns) {
-                let sum = simd.mul(get(simd, sums, start, count), by);
-                set(simd, sums, start, count, sum);
-            }
+        let columns = self.packing.columns();
+        let sums = &mut state.sums[row * columns..(row + 1) * columns];
+        for start in (0..columns).step_by(S::LANES) {
+            let sum = simd.mul(get(simd, sums, start, S::LANES), by);
+            set(simd, sums, start, S::LANES, sum);
         }
     }
 
     /// Adds the weighted values of one block of keys.
     #[inline(always)]
-    fn collect<S: Simd, const N: usize>(
+    fn collect<S: Simd>(&self, simd: S, state: &mut State, first: usize, count: usize) {
+        let weights = Weights {
+            start: state.scores.as_ptr(),
+            stride: KEYS,
+            rows: self.queries.len(),
+        };
+        let start = if first == 0 { Start::Zero } else { Start::Sum };
+        // SAFETY: the block has a weight for each of its queries and keys.
+        unsafe { self.collect_values(simd, weights, first..first + count, &mut state.sums, start) };
+    }
+
+    /// `sums = start + weights · values`, for some keys: `[queries][columns]`.
+    ///
+    /// # Safety
+    /// There is a weight for each row and key.
+    #[inline(always)]
+    unsafe fn collect_values<S: Simd>(
         &self,
         simd: S,
-        state: &mut State,
-        first: usize,
-        count: usize,
+        weights: Weights,
+        keys: std::ops::Range<usize>,
+        sums: &mut [f32],
+        start: Start,
     ) {
-        let (rows, columns) = (self.queries.len(), N * S::LANES);
-        for group in 0..self.packing.groups {
-            let at = self.packing.value_at(group, first);
+        let stride = self.packing.columns();
+        assert_eq!(sums.len(), weights.rows * stride);
+        for group in self.packing.groups() {
+            let (at, columns) = (self.packing.value_at(group, keys.start), group.columns());
             let product = Product {
-                rows,
+                rows: weights.rows,
                 columns,
-                k: count,
-                a: state.scores.as_ptr(),
-                a_stride: KEYS,
-                b: self.packed[at..at + count * columns].as_ptr(),
-                c: state.sums[group * rows * columns..(group + 1) * rows * columns].as_mut_ptr(),
-                c_stride: columns,
-                start: if first == 0 { Start::Zero } else { Start::Sum },
+                k: keys.len(),
+                a: weights.start,
+                a_stride: weights.stride,
+                b: self.packed[at..at + keys.len() * columns].as_ptr(),
+                c: sums[group.column..].as_mut_ptr(),
+                c_stride: stride,
+                start,
             };
-            // SAFETY: the slices above were measured; `count ≤ KEYS` weights exist per row.
-            unsafe { multiply::<S, N>(simd, product) };
+            // SAFETY: the caller promises the weights; values and sums were just measured.
+            unsafe {
+                match group.vectors {
+                    1 => multiply::<S, 1>(simd, product),
+                    2 => multiply::<S, 2>(simd, product),
+                    _ => multiply::<S, 3>(simd, product),
+                }
+            }
         }
     }
 
     #[inline(always)]
     fn write<S: Simd>(&self, simd: S, state: &State) {
-        let (rows, columns) = (self.queries.len(), self.packing.columns());
-        let width = self.attention.width;
-        for row in 0..rows {
-            let query = self.queries.start + row;
+        let (columns, width) = (self.packing.columns(), self.attention.width);
+        for (row, query) in self.queries.clone().enumerate() {
             let place = self
                 .attention
                 .place(self.head, self.attention.queries, query);
             // SAFETY: each query of each head belongs to one task.
             let out = unsafe { self.out.part(place..place + width) };
             let scale = simd.splat(1.0 / state.total[row]);
-            for (group, out) in out.chunks_mut(columns).enumerate() {
-                let sums = &state.sums[(group * rows + row) * columns..][..columns];
-                for (start, count) in registers::<S>(out.len()) {
-                    let value = simd.mul(get(simd, sums, start, count), scale);
-                    set(simd, out, start, count, value);
-                }
+            let sums = &state.sums[row * columns..(row + 1) * columns];
+            for (start, count) in registers::<S>(width) {
+                let value = simd.mul(get(simd, sums, start, count), scale);
+                set(simd, out, start, count, value);
             }
         }
     }
+}
+
+/// A weight per row and key, rows `stride` apart.
+#[derive(Clone, Copy)]
+struct Weights {
+    start: *const f32,
+    stride: usize,
+    rows: usize,
 }
 
 /// The largest of `scores` and `before`; whole [`TOGETHER`]s of registers.

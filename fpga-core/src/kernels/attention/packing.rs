@@ -5,7 +5,6 @@
 
 use super::{Attention, KEYS};
 use crate::kernels::level::Level;
-use crate::kernels::micro::tile_rows;
 use crate::kernels::pack::{Block, pack_panel};
 use crate::kernels::parallel::Shared;
 use crate::kernels::simd::{Kernel, Simd};
@@ -18,35 +17,46 @@ pub(super) struct Packing {
     panel: usize,
     keys: usize,
     width: usize,
-    /// Registers per group of value columns.
-    pub(super) vectors: usize,
     lanes: usize,
-    pub(super) groups: usize,
+    /// Registers that hold the values of one key.
+    vectors: usize,
 }
 
 impl Packing {
     pub(super) fn new(attention: &Attention, level: Level) -> Self {
         let lanes = level.panel() / 2;
-        let all = attention.width.div_ceil(lanes);
-        let vectors = level.run(Group { all });
         Self {
             panel: level.panel(),
             keys: attention.keys.next_multiple_of(level.panel()),
             width: attention.width,
-            vectors,
             lanes,
-            groups: all.div_ceil(vectors),
+            vectors: attention.width.div_ceil(lanes),
         }
     }
 
-    /// Columns of one group of values.
+    /// Columns of all values, padded to whole registers.
     pub(super) fn columns(&self) -> usize {
         self.vectors * self.lanes
     }
 
+    /// Groups of value columns: two registers each, so that a block of keys stays in the first-level
+    /// cache while tiles of many queries pass; of an odd number the last group takes three.
+    pub(super) fn groups(&self) -> impl Iterator<Item = Group> + use<> {
+        let (lanes, vectors, count) = (self.lanes, self.vectors, (self.vectors / 2).max(1));
+        (0..count).map(move |group| Group {
+            column: 2 * group * lanes,
+            vectors: if group + 1 < count {
+                2
+            } else {
+                vectors - 2 * group
+            },
+            lanes,
+        })
+    }
+
     /// Values that one head takes.
     pub(super) fn size(&self) -> usize {
-        self.keys * (self.width + self.groups * self.columns())
+        self.keys * (self.width + self.columns())
     }
 
     /// Where key panel number `index` starts.
@@ -54,30 +64,25 @@ impl Packing {
         index * self.panel * self.width
     }
 
-    /// Where key `key` of value group `group` starts.
-    pub(super) fn value_at(&self, group: usize, key: usize) -> usize {
-        self.keys * self.width + (group * self.keys + key) * self.columns()
+    /// Where key `key` of a group of values starts.
+    pub(super) fn value_at(&self, group: Group, key: usize) -> usize {
+        self.keys * (self.width + group.column) + key * group.columns()
     }
 }
 
-/// Registers per group of value columns, out of `all` that a head has: as few as possible beyond its
-/// width, then as many sums as a tile can hold.
-struct Group {
-    all: usize,
+/// Value columns that are collected together.
+#[derive(Clone, Copy)]
+pub(super) struct Group {
+    /// The first one.
+    pub(super) column: usize,
+    /// Registers, one to three.
+    pub(super) vectors: usize,
+    lanes: usize,
 }
 
-impl Kernel for Group {
-    type Output = usize;
-
-    #[inline(always)]
-    fn run<S: Simd>(self, _: S) -> usize {
-        // One register alone would meet more loads than products.
-        let least = self.all.min(2);
-        let cost = |&vectors: &usize| {
-            let sums = vectors * tile_rows(S::REGISTERS, vectors);
-            (self.all.next_multiple_of(vectors), usize::MAX - sums)
-        };
-        (least..=5).min_by_key(cost).unwrap_or(1)
+impl Group {
+    pub(super) fn columns(&self) -> usize {
+        self.vectors * self.lanes
     }
 }
 
@@ -124,12 +129,12 @@ impl Kernel for Pack<'_> {
             let to = unsafe { self.to.part(at..at + S::PANEL * attention.width) };
             pack_panel(simd, block, to);
         }
-        let columns = packing.columns();
         for key in first..end {
             let values =
                 &self.value[attention.place(head, attention.keys, key)..][..attention.width];
-            for (group, values) in values.chunks(columns).enumerate() {
-                let at = start + packing.value_at(group, key);
+            for group in packing.groups() {
+                let (at, columns) = (start + packing.value_at(group, key), group.columns());
+                let values = &values[group.column..attention.width.min(group.column + columns)];
                 // SAFETY: as above.
                 let to = unsafe { self.to.part(at..at + columns) };
                 to[..values.len()].copy_from_slice(values);
