@@ -15,7 +15,7 @@ use crate::kernels::scratch::Scratch;
 use crate::kernels::simd::{Kernel, Simd};
 
 /// Values of transformed input that one batch of tiles may take.
-const TRANSFORMED: usize = 6 << 20;
+const TRANSFORMED: usize = 3 << 20;
 /// Channels whose kernels are transformed at once.
 const CHANNELS: usize = 64;
 /// Tiles that share one transformed block of kernels.
