@@ -9,6 +9,7 @@ use super::trainee::Trainee;
 use crate::control::{ConditionEncoder, ControlNet, ModalLayers, ModalUNet, RepControlNet};
 use crate::error::{Error, Result};
 use crate::identity::IdentityAttention;
+use crate::nn::make_parameters;
 use crate::unet::UNet;
 
 /// The one part that learns; everything else stays as it is.
@@ -77,6 +78,9 @@ impl Trainable {
     /// A network that is needed is not given, a number is out of range, or the networks' device does
     /// not track gradients.
     pub fn prepare(&self, networks: Networks, seed: u64) -> Result<Trainee> {
+        make_parameters(&networks.unet);
+        make_parameters(&networks.controlnet);
+        make_parameters(&networks.identity);
         let trainee = Trainee {
             unet: networks.unet.no_grad(),
             controlnet: networks.controlnet.map(Module::no_grad),

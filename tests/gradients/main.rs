@@ -1,0 +1,7 @@
+//! Gradients equal those that PyTorch finds for the same weights and pictures, and finite
+//! differences.
+
+mod case;
+mod differences;
+mod objectives;
+mod parts;
