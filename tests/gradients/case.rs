@@ -103,6 +103,8 @@ pub(crate) fn plain(unet: UNet) -> Trainee {
         controlnet: None,
         modal: Vec::new(),
         identity: None,
+        projector: None,
+        facial: None,
     }
 }
 

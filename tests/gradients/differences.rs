@@ -11,6 +11,7 @@ use fpga_core::train::{Draw, GradientSet, Objective};
 use fpga_core::unet::AttentionSite;
 
 use crate::case::{Case, unet, with_condition};
+use crate::consistentid::{adapter, people_with_parts};
 use crate::parts::{controlnet, low_rank, modal, people};
 
 /// Largest relative error of a slope; the loss itself is f32.
@@ -26,11 +27,16 @@ fn slopes_are_those_of_finite_differences() {
     let part = |row: usize, token| PartTarget {
         token,
         region: case.region(&format!("mask.{row}")),
+        look: None,
     };
     let batch = DiffusionBatch {
         condition: with_condition().condition,
         parts: vec![vec![part(0, 1), part(0, 4)], vec![part(1, 2)]],
         ..with_people
+    };
+    let known_by_features = DiffusionBatch {
+        condition: with_condition().condition,
+        ..people_with_parts(&Case::read("training_consistentid", "consistentid"))
     };
     let lora = low_rank(&Case::read("training_parts", "lora"));
     for (learner, trainee) in [
@@ -39,9 +45,14 @@ fn slopes_are_those_of_finite_differences() {
         ("low-rank additions", lora),
         ("identity projections", people),
         ("UNet", full),
+        ("ConsistentID", adapter()),
     ] {
+        let batch = match learner {
+            "ConsistentID" => &known_by_features,
+            _ => &batch,
+        };
         for (name, objective) in objectives() {
-            let error = largest_error(&trainee, &objective, &batch);
+            let error = largest_error(&trainee, &objective, batch);
             assert!(error < ALLOWED, "{learner}, {name}: {error:.1e}");
         }
     }

@@ -2,6 +2,7 @@
 //! differences.
 
 mod case;
+mod consistentid;
 mod differences;
 mod objectives;
 mod parts;

@@ -172,10 +172,7 @@ fn compare_part(name: &str, objective: &DiffusionObjective, batch: &DiffusionBat
 
 /// Whose identity nobody knows.
 fn faces(case: &Case) -> Vec<Vec<FaceTarget>> {
-    let face = |name: &str| FaceTarget {
-        region: case.region(name),
-        tokens: None,
-    };
+    let face = |name: &str| FaceTarget::unknown(case.region(name));
     vec![
         vec![face("face.0.0"), face("face.0.1")],
         vec![face("face.1.0")],

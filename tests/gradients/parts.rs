@@ -135,6 +135,7 @@ pub(crate) fn people(case: &Case) -> (Trainee, DiffusionBatch) {
                     .tensor(&format!("tokens.{row}"), &device())
                     .unwrap(),
             ),
+            features: None,
         }]
     };
     let batch = DiffusionBatch {
@@ -160,6 +161,7 @@ fn attention_that_is_to_stay_where_it_belongs() {
         let part = |row: usize, token: usize| PartTarget {
             token,
             region: case.region(&format!("region.{row}.{token}")),
+            look: None,
         };
         let parts = vec![vec![part(0, 1), part(0, 4)], vec![part(1, 2)]];
         let watch = Some((site, place.watched(trainee.stages())));
@@ -190,7 +192,7 @@ fn predict(
     trainee.predict(&inputs).unwrap()
 }
 
-fn error_of(found: Tensor<4>) -> Tensor<1> {
+pub(crate) fn error_of(found: Tensor<4>) -> Tensor<1> {
     let file = Tensors::read(&fixtures().join("training/inputs.safetensors")).unwrap();
     let target = file.tensor::<4>("target", &device()).unwrap();
     (found - target).square().mean()

@@ -83,7 +83,13 @@ impl ConditionDrop {
         }
         for (row, faces) in rows.iter().zip(&mut batch.faces) {
             for face in faces.iter_mut().filter(|_| row.identity) {
-                face.tokens = None;
+                (face.tokens, face.features) = (None, None);
+            }
+        }
+        // The empty prompt has no words for parts.
+        for (row, parts) in rows.iter().zip(&mut batch.parts) {
+            if row.text {
+                parts.clear();
             }
         }
         let share = |which: fn(&Without) -> bool| {

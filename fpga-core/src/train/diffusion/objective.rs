@@ -11,6 +11,7 @@ use super::localisation::Localisation;
 use super::trainee::{Inputs, Trainee};
 use crate::diffusion::{NoiseLevel, NoiseSchedule, Prediction, add_noise};
 use crate::error::{Error, Result};
+use crate::identity::projector::IdentityFeatures;
 use crate::train::{Draw, Loss, Objective};
 
 /// What a diffusion model learns from a batch. [`new`](Self::new) is the plain objective.
@@ -185,6 +186,14 @@ fn on_graph(mut batch: DiffusionBatch, device: &Device) -> DiffusionBatch {
     batch.condition = batch.condition.map(|condition| tracked(condition, device));
     for face in batch.faces.iter_mut().flatten() {
         face.tokens = face.tokens.take().map(|tokens| tracked(tokens, device));
+        face.features = face.features.take().map(|known| IdentityFeatures {
+            face: known.face.map(|face| tracked(face, device)),
+            picture: known.picture.map(|picture| tracked(picture, device)),
+            picture_tokens: known.picture_tokens.map(|tokens| tracked(tokens, device)),
+        });
+    }
+    for part in batch.parts.iter_mut().flatten() {
+        part.look = part.look.take().map(|look| tracked(look, device));
     }
     batch
 }

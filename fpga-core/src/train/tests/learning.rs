@@ -199,11 +199,12 @@ fn modalities_alternate_and_the_log_says_what_was_left_out() {
     ] {
         assert!((mean(name) - share).abs() < air, "{name}: {}", mean(name));
     }
-    assert!(
-        log.parts("localisation")
-            .iter()
-            .all(|loss| (-1.0..1.0).contains(loss))
-    );
+    // Where both pictures do without text, no word has a place.
+    let placed = log.0.iter().flat_map(|report| &report.parts);
+    let placed = placed.filter(|(name, _)| *name == "localisation");
+    let placed: Vec<f64> = placed.map(|(_, loss)| *loss).collect();
+    assert!((15..40).contains(&placed.len()), "{}", placed.len());
+    assert!(placed.iter().all(|loss| (-1.0..1.0).contains(loss)));
     let last = &log.0[39];
     assert!(last.to_string().starts_with("step 40/40"), "{last}");
 }
