@@ -114,6 +114,7 @@ impl Trainee {
                 control = Some(net.forward(latents, timesteps.clone(), &text, hint));
             }
             if let Some(encoder) = encoder {
+                encoder.check(batch.latents.dims(), condition.dims())?;
                 prepared = prepared.with_hint(encoder.forward(condition.clone()));
             }
         }

@@ -5,6 +5,7 @@ use burn::module::Module;
 use super::*;
 use crate::control::ModalLayers;
 use crate::error::Result;
+use crate::identity::projector::IdentityFeatures;
 use crate::nn::ParameterSet;
 use crate::train::diffusion::{
     CloneFaceTuning, ConditionDrop, Focus, Localisation, LoraConfig, ModalSets, Trainable, Trainee,
@@ -243,6 +244,11 @@ fn an_inactive_face_teaches_nothing() {
     assert!((still - moved).abs() < 0.2 * still, "{still} {moved}");
 }
 
+fn loss_error(objective: &DiffusionObjective, trainee: &Trainee, batch: &DiffusionBatch) -> String {
+    let found = objective.loss(trainee, batch, &mut Draw::new(0, 0, 0));
+    found.unwrap_err().to_string()
+}
+
 #[test]
 fn what_is_missing_is_named() {
     let prepare = |trainable: Trainable| {
@@ -267,6 +273,31 @@ fn what_is_missing_is_named() {
         .loss(&trainee, &batch, &mut Draw::new(0, 0, 0))
         .unwrap_err();
     assert!(error.to_string().contains("empty text"), "{error}");
+    let long = DiffusionObjective {
+        empty_text: Some(Tensor::ones([1, 7, TEXT_WIDTH], &Device::flex())),
+        ..objective.clone()
+    };
+    let error = loss_error(&long, &trainee, &batch);
+    assert!(error.contains("empty text: expected [1, 5, 6]"), "{error}");
+
+    // Whose projector, and which picture, nobody gave.
+    let mut unread = batch.clone();
+    unread.faces[0][0].features = Some(IdentityFeatures::default());
+    let error = loss_error(&super::objective(), &trainee, &unread);
+    assert!(error.starts_with("projector"), "{error}");
+    let modal = Trainable::Modal {
+        layers: ModalLayers::Lite,
+        share: 0.1,
+        sets: ModalSets::Shared,
+    };
+    let small = DiffusionBatch {
+        condition: Some(Tensor::ones([2, 3, 8, 12], &Device::flex())),
+        ..batch.clone()
+    };
+    let modal = modal.prepare(networks(), 0).unwrap();
+    let error = loss_error(&super::objective(), &modal, &small);
+    assert!(error.contains("condition picture"), "{error}");
+
     let mut short = batch;
     short.faces.pop();
     let error = super::objective()
