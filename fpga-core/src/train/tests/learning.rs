@@ -58,6 +58,9 @@ fn four_pictures_are_learned_by_heart() {
     assert!(after * 10.0 < before, "from {before:.4} to {after:.4}");
 }
 
+/// Whether the parameter at this path is to learn.
+type Learns = fn(&str) -> bool;
+
 #[test]
 fn only_what_is_to_learn_has_gradients() {
     let lora = LoraConfig {
@@ -69,7 +72,7 @@ fn only_what_is_to_learn_has_gradients() {
         share: 0.1,
         sets,
     };
-    let cases: [(Trainable, fn(&str) -> bool); 6] = [
+    let cases: [(Trainable, Learns); 6] = [
         (Trainable::ControlNet, |path| {
             path.starts_with("controlnet.")
         }),
