@@ -60,19 +60,13 @@ fn main() -> Result<()> {
             println!("{:>9} rows, peak memory {}", stream.given(), peak());
         }
         if stream.given() == arguments.rows / 2 {
+            tell_broken(&stream);
             let position = serde_json::to_string(&stream.position())?;
             let position: StreamPosition = serde_json::from_str(&position)?;
             stream = RowStream::resume(&files, settings.clone(), &position)?;
         }
     }
-    for broken in stream.broken_rows() {
-        println!(
-            "left out: {} line {}: {}",
-            broken.origin.file.display(),
-            broken.origin.line,
-            broken.why
-        );
-    }
+    tell_broken(&stream);
     ensure!(
         stream.given() + stream.broken() == arguments.rows,
         "rows were lost"
@@ -84,6 +78,18 @@ fn main() -> Result<()> {
     let pace = arguments.rows as f64 / started.elapsed().as_secs_f64();
     println!("{pace:.0} rows per second, peak memory {}", peak());
     Ok(())
+}
+
+/// Rows that were left out since the stream was made or resumed.
+fn tell_broken(stream: &RowStream<ManifestRow>) {
+    for broken in stream.broken_rows() {
+        println!(
+            "left out: {} line {}: {}",
+            broken.origin.file.display(),
+            broken.origin.line,
+            broken.why
+        );
+    }
 }
 
 /// The number of the row that is broken.

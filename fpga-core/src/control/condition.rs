@@ -3,6 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
+use crate::error::{Error, Result};
 use crate::nn::{Conv2d, Window, randomize, silu};
 
 /// Eight convolutions that shrink a picture eightfold (Zhang et al. 2023, section 3.3).
@@ -54,6 +55,22 @@ impl ConditionEncoder {
     /// How many times smaller the hint is than the condition picture.
     pub fn shrinkage(&self) -> usize {
         1 << (self.blocks.len() / 2)
+    }
+
+    /// Checks that latents `[b, c, h, w]` and condition picture fit each other.
+    ///
+    /// # Errors
+    /// Says what was needed and what was found.
+    pub fn check(&self, latents: [usize; 4], condition: [usize; 4]) -> Result<()> {
+        let [batch, _, height, width] = latents;
+        let (channels, shrinkage) = (self.inputs(), self.shrinkage());
+        let size = [height * shrinkage, width * shrinkage];
+        let rows = condition[0] == batch || condition[0] == 1;
+        if rows && condition[1..] == [channels, size[0], size[1]] {
+            return Ok(());
+        }
+        let expected = format!("[{batch}, {channels}, {}, {}]", size[0], size[1]);
+        Err(Error::shape("condition picture", expected, condition))
     }
 
     /// # Shapes

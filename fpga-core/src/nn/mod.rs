@@ -42,7 +42,7 @@ pub use map::{add, join_channels, to_map, to_tokens};
 pub(crate) use module_path::ModulePath;
 pub use norm::{GroupNorm, LayerNorm};
 pub(crate) use param::{cast_to, zeros};
-pub use parameters::{Flat, ParameterSet, map_parameters, visit_parameters};
+pub use parameters::{Flat, ParameterSet, make_parameters, map_parameters, visit_parameters};
 pub use perceiver::{
     Perceiver, PerceiverAttention, PerceiverConfig, PerceiverFeedForward, PerceiverLayer,
 };

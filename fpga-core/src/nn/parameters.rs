@@ -146,6 +146,22 @@ pub fn map_parameters<M: Module>(
     })
 }
 
+/// Makes every parameter that was never used.
+///
+/// Burn's clones of an unmade parameter share whether it will learn, so setting that for one network
+/// would set it for another that was cloned from it. Made parameters are each their own.
+pub fn make_parameters<M: Module>(module: &M) {
+    module.visit(&mut Maker);
+}
+
+struct Maker;
+
+impl ModuleVisitor for Maker {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let _ = param.base();
+    }
+}
+
 struct Visitor<F> {
     path: ModulePath,
     each: F,

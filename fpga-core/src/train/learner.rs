@@ -453,8 +453,10 @@ fn write_samples(folder: &Path, step: u64, samples: &[RgbImage]) -> Result<()> {
     fs::create_dir_all(&folder).map_err(|error| Error::io(&folder, error))?;
     for (index, sample) in samples.iter().enumerate() {
         let path = folder.join(format!("step-{step:08}-{index}.png"));
-        let written = sample.save(&path);
-        written.map_err(|error| Error::io(&path, std::io::Error::other(error)))?;
+        let beside = path.with_extension("partial.png");
+        let written = sample.save(&beside).map_err(std::io::Error::other);
+        let written = written.and_then(|()| fs::rename(&beside, &path));
+        written.map_err(|error| Error::io(&path, error))?;
     }
     Ok(())
 }

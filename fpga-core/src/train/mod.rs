@@ -54,6 +54,7 @@ mod progress;
 mod rate;
 mod report;
 mod source;
+mod streamed;
 #[cfg(test)]
 mod tests;
 mod workers;
@@ -67,3 +68,4 @@ pub use progress::TerminalBar;
 pub use rate::{Course, LearningRate};
 pub use report::StepReport;
 pub use source::{Alternating, BatchSource, Shuffled};
+pub use streamed::Streamed;

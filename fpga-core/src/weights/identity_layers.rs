@@ -57,8 +57,17 @@ pub fn save_identity_attention(
     path: &Path,
     storage: Storage,
 ) -> Result<()> {
-    let names = FileOrder::of(unet).names().prefix("", "ip_adapter");
-    save(adapter, &names, path, storage)
+    save(
+        adapter,
+        &layer_names(unet).prefix("", "ip_adapter"),
+        path,
+        storage,
+    )
+}
+
+/// How a section of attention layers spells the projections of this UNet.
+pub(super) fn layer_names(unet: &UNetConfig) -> KeyMap {
+    FileOrder::of(unet).names()
 }
 
 /// The layers of a section, in the order of the file.

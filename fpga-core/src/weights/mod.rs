@@ -28,7 +28,7 @@ mod save;
 mod single_file;
 mod source;
 
-pub use adapter_file::{AdapterFile, AdapterKind};
+pub use adapter_file::{AdapterFile, AdapterKind, save_adapter};
 pub use checkpoint::Checkpoint;
 pub use decode::Storage;
 pub use diffusers_folder::DiffusersFolder;

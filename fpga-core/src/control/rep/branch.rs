@@ -6,7 +6,7 @@ use burn::tensor::{FloatDType, Tensor};
 use super::{Coefficients, RepControlNet};
 use crate::control::ConditionEncoder;
 use crate::error::Result;
-use crate::nn::{ParameterSet, visit_parameters};
+use crate::nn::{ParameterSet, make_parameters, visit_parameters};
 use crate::unet::UNet;
 
 /// Attached to a parameter Θ, makes it `α·Θ + β·Θₘ`.
@@ -67,8 +67,11 @@ impl ModalUNet {
     /// With branches and condition encoder that learn; the base does not.
     #[must_use]
     pub fn learning(self) -> Self {
+        let encoder = self.controlnet_cond_embedding;
+        make_parameters(&encoder);
         Self {
-            controlnet_cond_embedding: self.controlnet_cond_embedding.set_require_grad(true),
+            // Leaves of its own, though the encoder that it was cloned from learned too.
+            controlnet_cond_embedding: encoder.no_grad().set_require_grad(true),
             ..self
         }
     }

@@ -142,15 +142,7 @@ impl RepControlNet {
     /// # Errors
     /// Says what was needed and what was found.
     pub fn check(&self, latents: [usize; 4], condition: [usize; 4]) -> Result<()> {
-        let [batch, _, height, width] = latents;
-        let (channels, shrinkage) = (self.encoder.inputs(), self.encoder.shrinkage());
-        let size = [height * shrinkage, width * shrinkage];
-        let rows = condition[0] == batch || condition[0] == 1;
-        if rows && condition[1..] == [channels, size[0], size[1]] {
-            return Ok(());
-        }
-        let expected = format!("[{batch}, {channels}, {}, {}]", size[0], size[1]);
-        Err(Error::shape("condition picture", expected, condition))
+        self.encoder.check(latents, condition)
     }
 
     /// The base with this modality folded in. It stays active without a condition picture: give a

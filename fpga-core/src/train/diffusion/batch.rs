@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 use ndarray::Array2;
 
 use crate::error::{Context, Error, Result};
+use crate::identity::projector::IdentityFeatures;
 use crate::unet::{AddedConditioning, Conditioning};
 
 /// Pictures with all that is known of them. Everything per picture has one entry per row of `latents`.
@@ -40,6 +41,8 @@ pub struct FaceTarget {
     pub region: Array2<f32>,
     /// Whose it is: identity tokens `[n, width]`; `None` if nobody says.
     pub tokens: Option<Tensor<2>>,
+    /// What a projector makes these tokens of, one row each: needed where the projector learns.
+    pub features: Option<IdentityFeatures>,
 }
 
 /// A facial part and the word that stands for it.
@@ -49,6 +52,25 @@ pub struct PartTarget {
     pub token: usize,
     /// Where the part is: `[H, W]`, 0..1.
     pub region: Array2<f32>,
+    /// What CLIP sees of it, its last hidden state but one `[t, width]`: fused into the word by a facial
+    /// encoder.
+    pub look: Option<Tensor<2>>,
+}
+
+impl FaceTarget {
+    /// Whose identity nobody says.
+    pub fn unknown(region: Array2<f32>) -> Self {
+        Self {
+            region,
+            tokens: None,
+            features: None,
+        }
+    }
+
+    /// Whether somebody says whose it is.
+    pub fn is_known(&self) -> bool {
+        self.tokens.is_some() || self.features.is_some()
+    }
 }
 
 impl DiffusionBatch {

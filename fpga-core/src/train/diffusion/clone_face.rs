@@ -80,10 +80,7 @@ impl CloneFaceTuning {
 }
 
 fn drawn(faces: Vec<FaceTarget>, draw: &mut Draw) -> Option<FaceTarget> {
-    let mut known: Vec<_> = faces
-        .into_iter()
-        .filter(|face| face.tokens.is_some())
-        .collect();
+    let mut known: Vec<_> = faces.into_iter().filter(FaceTarget::is_known).collect();
     match known.len() {
         0 => None,
         count => Some(known.swap_remove(draw.below(count))),
@@ -173,6 +170,7 @@ mod tests {
                 f32::from((16..32).contains(&y) && (left..left + 16).contains(&x))
             }),
             tokens: tokens.map(|fill| Tensor::full([2, 4], fill, &device)),
+            features: None,
         };
         let faces = vec![
             vec![face(0, Some(1.0)), face(40, Some(2.0)), face(20, None)],

@@ -77,12 +77,19 @@ impl ConditionDrop {
                 added.text_embeds = added.text_embeds.clone() * keep;
             }
         }
-        if let (Some(keep), Some(condition)) = (keep(|row| row.condition), batch.condition.take()) {
-            batch.condition = Some(condition * keep.reshape([-1, 1, 1, 1]));
+        if let Some(keep) = keep(|row| row.condition) {
+            let keep = keep.reshape([-1, 1, 1, 1]);
+            batch.condition = batch.condition.map(|condition| condition * keep);
         }
         for (row, faces) in rows.iter().zip(&mut batch.faces) {
             for face in faces.iter_mut().filter(|_| row.identity) {
-                face.tokens = None;
+                (face.tokens, face.features) = (None, None);
+            }
+        }
+        // The empty prompt has no words for parts.
+        for (row, parts) in rows.iter().zip(&mut batch.parts) {
+            if row.text {
+                parts.clear();
             }
         }
         let share = |which: fn(&Without) -> bool| {
@@ -129,4 +136,58 @@ fn vector(values: Vec<f32>, device: &Device) -> Tensor<1> {
 fn keep_rows(rows: &[Without], device: &Device) -> Tensor<2> {
     let kept = |row: &Without| if row.text { 0.0 } else { 1.0 };
     vector(rows.iter().map(kept).collect(), device).reshape([-1, 1])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::unet::Conditioning;
+
+    fn batch() -> DiffusionBatch {
+        let device = Device::flex();
+        let text = Conditioning::text(Tensor::ones([2, 3, 4], &device) * 2.0);
+        DiffusionBatch {
+            condition: Some(Tensor::ones([2, 3, 8, 8], &device)),
+            ..DiffusionBatch::new(Tensor::ones([2, 4, 4, 4], &device), text)
+        }
+    }
+
+    /// First value of each row of text and condition picture, and what was left out.
+    fn seen(drop: ConditionDrop, step: u64) -> ([f32; 2], [f32; 2], Dropped) {
+        let empty = Tensor::zeros([1, 3, 4], &Device::flex());
+        let (batch, dropped) = drop.apply(batch(), Some(&empty), &mut Draw::new(1, step, 0));
+        let first = |values: Vec<f32>| [values[0], values[values.len() / 2]];
+        let text = batch.conditioning.context.into_data();
+        let condition = batch.condition.unwrap().into_data();
+        (
+            first(text.try_to_vec().unwrap()),
+            first(condition.try_to_vec().unwrap()),
+            dropped,
+        )
+    }
+
+    #[test]
+    fn what_is_not_left_out_stays() {
+        let (text, condition, dropped) = seen(ConditionDrop::NONE, 0);
+        assert_eq!((text, condition), ([2.0; 2], [1.0; 2]));
+        assert_eq!(dropped.text + dropped.identity + dropped.condition, 0.0);
+    }
+
+    #[test]
+    fn each_picture_does_without_what_was_drawn_for_it() {
+        let drop = ConditionDrop {
+            text: 0.3,
+            condition: 0.3,
+            ..ConditionDrop::NONE
+        };
+        let mut kinds = std::collections::BTreeSet::new();
+        for step in 0..40 {
+            let (text, condition, dropped) = seen(drop, step);
+            let share = |values: [f32; 2]| values.iter().filter(|value| **value == 0.0).count();
+            assert_eq!(share(text) as f64 / 2.0, dropped.text);
+            assert_eq!(share(condition) as f64 / 2.0, dropped.condition);
+            kinds.insert((share(text), share(condition)));
+        }
+        assert!(kinds.len() > 5, "{kinds:?}");
+    }
 }

@@ -73,10 +73,7 @@ mod tests {
         let region = Array2::from_shape_fn((32, 32), |(y, _)| f32::from(y < 16));
         let text = Conditioning::text(Tensor::zeros([1, 2, 3], &device));
         let batch = DiffusionBatch {
-            faces: vec![vec![FaceTarget {
-                region,
-                tokens: None,
-            }]],
+            faces: vec![vec![FaceTarget::unknown(region)]],
             ..DiffusionBatch::new(Tensor::zeros([1, 4, 4, 4], &device), text)
         };
         let weights = |focus: Focus, step| {

@@ -7,7 +7,7 @@ use rand_mt::Mt64;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::nn::{ParameterSet, visit_parameters};
+use crate::nn::{ParameterSet, make_parameters, visit_parameters};
 
 /// Sizes of the additions.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,7 @@ impl LoraConfig {
             scale: self.alpha / self.rank as f64,
             numbers: Mt64::new(seed),
         };
+        make_parameters(&module);
         Ok(module.no_grad().apply_reparameterization(attach))
     }
 }

@@ -11,6 +11,7 @@ use super::localisation::Localisation;
 use super::trainee::{Inputs, Trainee};
 use crate::diffusion::{NoiseLevel, NoiseSchedule, Prediction, add_noise};
 use crate::error::{Error, Result};
+use crate::identity::projector::IdentityFeatures;
 use crate::train::{Draw, Loss, Objective};
 
 /// What a diffusion model learns from a batch. [`new`](Self::new) is the plain objective.
@@ -78,13 +79,43 @@ impl DiffusionObjective {
         Some(weights.reshape([-1, 1, 1, 1]))
     }
 
+    /// Checks that every number is possible, and that the empty prompt can take the place of the text.
+    fn check(&self, batch: &DiffusionBatch) -> Result<()> {
+        self.drop.check()?;
+        let localisation = self.localisation.map_or(0.0, |place| place.weight);
+        let limit = self.snr_limit.unwrap_or(1.0);
+        for (name, fine, found) in [
+            ("SNR limit", limit > 0.0, limit),
+            (
+                "weight of the localisation",
+                localisation >= 0.0,
+                localisation,
+            ),
+        ] {
+            if !(fine && found.is_finite()) {
+                return Err(Error::invalid(name, format!("is out of range: {found}")));
+            }
+        }
+        if self.drop.text + self.drop.all == 0.0 {
+            return Ok(());
+        }
+        let [_, tokens, width] = batch.conditioning.context.dims();
+        match self.empty_text.as_ref().map(Tensor::dims) {
+            Some(found) if found == [1, tokens, width] => Ok(()),
+            Some(found) => {
+                let needed = format!("[1, {tokens}, {width}] like the text");
+                Err(Error::shape("empty text", needed, found))
+            }
+            None => {
+                let why = "is needed where text is left out, and is not given";
+                Err(Error::invalid("empty text", why))
+            }
+        }
+    }
+
     /// The batch as the network sees it, pixel weights, and what there is to tell.
     fn altered(&self, batch: DiffusionBatch, draw: &mut Draw) -> Result<Altered> {
-        self.drop.check()?;
-        if self.drop.text + self.drop.all > 0.0 && self.empty_text.is_none() {
-            let why = "is needed where text is left out, and is not given";
-            return Err(Error::invalid("empty text", why));
-        }
+        self.check(&batch)?;
         let device = batch.latents.device();
         let mut told = Vec::new();
         let (batch, weights) = match &self.clone_face {
@@ -185,6 +216,14 @@ fn on_graph(mut batch: DiffusionBatch, device: &Device) -> DiffusionBatch {
     batch.condition = batch.condition.map(|condition| tracked(condition, device));
     for face in batch.faces.iter_mut().flatten() {
         face.tokens = face.tokens.take().map(|tokens| tracked(tokens, device));
+        face.features = face.features.take().map(|known| IdentityFeatures {
+            face: known.face.map(|face| tracked(face, device)),
+            picture: known.picture.map(|picture| tracked(picture, device)),
+            picture_tokens: known.picture_tokens.map(|tokens| tracked(tokens, device)),
+        });
+    }
+    for part in batch.parts.iter_mut().flatten() {
+        part.look = part.look.take().map(|look| tracked(look, device));
     }
     batch
 }

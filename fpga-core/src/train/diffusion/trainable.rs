@@ -9,6 +9,8 @@ use super::trainee::Trainee;
 use crate::control::{ConditionEncoder, ControlNet, ModalLayers, ModalUNet, RepControlNet};
 use crate::error::{Error, Result};
 use crate::identity::IdentityAttention;
+use crate::identity::projector::{FacialEncoder, Projector};
+use crate::nn::make_parameters;
 use crate::unet::UNet;
 
 /// The one part that learns; everything else stays as it is.
@@ -26,7 +28,8 @@ pub enum Trainable {
         /// One set of weights for all modalities, or one for each.
         sets: ModalSets,
     },
-    /// Key and value projections of identity tokens.
+    /// An identity adapter: key and value projections of identity tokens, and, where they are given, the
+    /// projector that makes the tokens and the encoder of facial parts. With all three: ConsistentID.
     Identity,
     /// Low-rank additions to the UNet's attention layers.
     Lora(LoraConfig),
@@ -56,6 +59,10 @@ pub struct Networks {
     pub encoder: Option<ConditionEncoder>,
     /// Needed by [`Trainable::Identity`]; beside others it helps, and does not learn.
     pub identity: Option<IdentityAttention>,
+    /// Makes identity tokens of features; may learn with [`Trainable::Identity`].
+    pub projector: Option<Projector>,
+    /// Fuses words with the facial parts they name; may learn with [`Trainable::Identity`].
+    pub facial: Option<FacialEncoder>,
 }
 
 impl Networks {
@@ -66,6 +73,8 @@ impl Networks {
             controlnet: None,
             encoder: None,
             identity: None,
+            projector: None,
+            facial: None,
         }
     }
 }
@@ -77,11 +86,18 @@ impl Trainable {
     /// A network that is needed is not given, a number is out of range, or the networks' device does
     /// not track gradients.
     pub fn prepare(&self, networks: Networks, seed: u64) -> Result<Trainee> {
+        make_parameters(&networks.unet);
+        make_parameters(&networks.controlnet);
+        make_parameters(&networks.identity);
+        make_parameters(&networks.projector);
+        make_parameters(&networks.facial);
         let trainee = Trainee {
             unet: networks.unet.no_grad(),
             controlnet: networks.controlnet.map(Module::no_grad),
             modal: Vec::new(),
             identity: networks.identity.map(Module::no_grad),
+            projector: networks.projector.map(Module::no_grad),
+            facial: networks.facial.map(Module::no_grad),
         };
         check_device(&trainee.device())?;
         let needed = |what: &str| Error::invalid(what, "is what learns, and is not given");
@@ -119,6 +135,8 @@ impl Trainable {
                 let identity = trainee.identity.ok_or_else(|| needed("identity"))?;
                 Trainee {
                     identity: Some(identity.set_require_grad(true)),
+                    projector: trainee.projector.map(|net| net.set_require_grad(true)),
+                    facial: trainee.facial.map(|net| net.set_require_grad(true)),
                     ..trainee
                 }
             }

@@ -5,9 +5,10 @@ use std::ops::Range;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use super::batch::{DiffusionBatch, FaceTarget, Modality};
+use super::batch::{DiffusionBatch, FaceTarget, Modality, PartTarget};
 use crate::control::{ControlNet, ModalUNet};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::identity::projector::{FacialEncoder, MarkedTokens, Projector};
 use crate::identity::{Identity, IdentityAttention, IdentitySet, RegionMask};
 use crate::unet::{AttentionMap, AttentionSite, AttentionWatch, PreparedConditioning, UNet};
 
@@ -22,6 +23,10 @@ pub struct Trainee {
     pub modal: Vec<ModalUNet>,
     /// Projections of identity tokens.
     pub identity: Option<IdentityAttention>,
+    /// Makes identity tokens of features.
+    pub projector: Option<Projector>,
+    /// Fuses words with the facial parts they name.
+    pub facial: Option<FacialEncoder>,
 }
 
 /// What the networks are told.
@@ -50,6 +55,10 @@ impl Trainee {
     /// # Errors
     /// A batch that does not fit the networks.
     pub fn predict(&self, inputs: &Inputs) -> Result<Predicted> {
+        let inputs = &Inputs {
+            batch: self.read_people(inputs.batch.clone())?,
+            ..inputs.clone()
+        };
         let people = inputs.batch.faces.iter().flatten();
         let anyone = people.into_iter().any(|face| face.tokens.is_some());
         if self.identity.is_none() || !anyone {
@@ -59,6 +68,30 @@ impl Trainee {
         let alone = |row| self.predict_together(&inputs.row(row));
         let rows: Result<Vec<_>> = (0..inputs.batch.len()).map(alone).collect();
         Ok(Predicted::joined(rows?))
+    }
+
+    /// The batch with identity tokens in place of features, and words that know their facial parts.
+    fn read_people(&self, mut batch: DiffusionBatch) -> Result<DiffusionBatch> {
+        for face in batch.faces.iter_mut().flatten() {
+            if let Some(features) = face.features.take() {
+                let projector = self.projector.as_ref().ok_or_else(|| {
+                    let why = "must make tokens of a face's features, and is not given";
+                    Error::invalid("projector", why)
+                })?;
+                face.tokens = Some(projector.tokens(&features)?.squeeze_dim(0));
+            }
+        }
+        let Some(looks) = Looks::of(&batch.parts)? else {
+            return Ok(batch);
+        };
+        let facial = self.facial.as_ref().ok_or_else(|| {
+            let why = "must fuse words with the looks of parts, and is not given";
+            Error::invalid("facial encoder", why)
+        })?;
+        let text = batch.conditioning.context;
+        facial.check(text.dims(), looks.tokens.dims(), &looks.marked)?;
+        batch.conditioning.context = facial.forward(text, looks.tokens, &looks.marked);
+        Ok(batch)
     }
 
     fn predict_together(&self, inputs: &Inputs) -> Result<Predicted> {
@@ -81,6 +114,7 @@ impl Trainee {
                 control = Some(net.forward(latents, timesteps.clone(), &text, hint));
             }
             if let Some(encoder) = encoder {
+                encoder.check(batch.latents.dims(), condition.dims())?;
                 prepared = prepared.with_hint(encoder.forward(condition.clone()));
             }
         }
@@ -137,6 +171,46 @@ impl Trainee {
         };
         self.modal
             .get(index.min(self.modal.len().saturating_sub(1)))
+    }
+}
+
+/// What CLIP sees of the parts of all pictures.
+struct Looks {
+    /// `[b, parts, t, width]`; pictures with fewer parts are filled up with zeros, as ConsistentID does.
+    tokens: Tensor<4>,
+    /// The words that they belong to.
+    marked: MarkedTokens,
+}
+
+impl Looks {
+    /// `None` where no part has a look.
+    fn of(parts: &[Vec<PartTarget>]) -> Result<Option<Self>> {
+        let seen = |parts: &Vec<PartTarget>| -> Vec<(usize, Tensor<2>)> {
+            let seen = |part: &PartTarget| part.look.clone().map(|look| (part.token, look));
+            parts.iter().filter_map(seen).collect()
+        };
+        let rows: Vec<_> = parts.iter().map(seen).collect();
+        let Some((_, first)) = rows.iter().flatten().next() else {
+            return Ok(None);
+        };
+        let size = first.dims();
+        if let Some((_, other)) = rows.iter().flatten().find(|(_, look)| look.dims() != size) {
+            let needed = format!("{size:?} like the first");
+            return Err(Error::shape("look of a part", needed, other.dims()));
+        }
+        let most = rows.iter().map(Vec::len).max().unwrap_or(0);
+        let dark = Tensor::zeros(size, &first.device());
+        let filled = |row: &Vec<(usize, Tensor<2>)>| {
+            let mut looks: Vec<_> = row.iter().map(|(_, look)| look.clone()).collect();
+            looks.resize(most, dark.clone());
+            Tensor::stack::<3>(looks, 0)
+        };
+        let tokens = rows.iter().map(filled).collect();
+        let marked = |row: &Vec<(usize, _)>| row.iter().map(|(token, _)| *token).collect();
+        Ok(Some(Self {
+            tokens: Tensor::stack(tokens, 0),
+            marked: MarkedTokens::new(rows.iter().map(marked).collect()),
+        }))
     }
 }
 

@@ -97,11 +97,13 @@ fn batch(seed: u64, modality: Modality) -> DiffusionBatch {
             f32::from((8..24).contains(&y) && (left..left + 16).contains(&x))
         }),
         tokens: Some(draw([1, 1, 2, TOKEN_WIDTH]).reshape([2, TOKEN_WIDTH])),
+        features: None,
     };
     let faces = vec![vec![face(0), face(24)], vec![face(12)]];
     let part = |token, row: usize| PartTarget {
         token,
         region: faces[row][0].region.clone(),
+        look: None,
     };
     DiffusionBatch {
         condition: Some(condition),

@@ -2,9 +2,10 @@
 
 use burn::tensor::{Device, Int, Tensor};
 
-use super::device;
+use super::{Modality, batch, device, networks, objective};
 use crate::error::Result;
 use crate::nn::{Linear, ParameterSet, randomize};
+use crate::train::diffusion::{LoraConfig, Trainable, Trainee};
 use crate::train::{Draw, Learner, LearnerConfig, Loss, Objective, Shuffled};
 
 /// Fits a linear layer; what is random would differ between whole and half batches.
@@ -77,4 +78,38 @@ fn two_workers_on_halves_equal_one_on_the_whole() {
     // And the halves matter.
     let (other, _) = train(vec![rows(0, 6)], &[]);
     assert!(whole.iter().zip(&other).any(|(a, b)| (a - b).abs() > 1e-3));
+}
+
+/// What is drawn belongs to a batch and not to its worker, so that workers change nothing at all.
+#[test]
+fn workers_train_a_diffusion_model_bit_for_bit_as_one_does() {
+    let trained = |workers: &[Device]| {
+        let lora = Trainable::Lora(LoraConfig {
+            rank: 2,
+            alpha: 2.0,
+        });
+        let trainee = lora.prepare(networks(), 1).unwrap();
+        let batches = (0..4).map(|seed| batch(seed, Modality::Skeleton)).collect();
+        let config = LearnerConfig {
+            accumulate: 4,
+            average: Some(0.9),
+            ..LearnerConfig::new(3, 1e-2)
+        };
+        let source = Shuffled::new(batches, 0).unwrap();
+        let learner = Learner::new(objective(), trainee, source, config).unwrap();
+        let mut learner = learner.on_devices(workers);
+        learner.run(&mut ()).unwrap();
+        bits(learner.model())
+    };
+    let alone = trained(&[]);
+    assert_eq!(alone, trained(&[device(), device()]));
+    assert_eq!(alone, trained(&[device(), device(), device()]));
+}
+
+fn bits(model: &Trainee) -> Vec<u32> {
+    let set = ParameterSet::of(model, |path| path.contains(".lora."));
+    let values = set
+        .iter()
+        .flat_map(|(_, flat)| flat.values.clone().into_data().try_to_vec::<f32>().unwrap());
+    values.map(f32::to_bits).collect()
 }
