@@ -389,6 +389,84 @@ typedef uint32_t fpga_control_mode;
 #endif // __cplusplus
 
 /**
+ * Which identity adapter a file is.
+ */
+enum fpga_adapter_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * A picture as prompt.
+     */
+    FPGA_ADAPTER_KIND_IP_ADAPTER = 1,
+    /**
+     * The same, in more detail.
+     */
+    FPGA_ADAPTER_KIND_IP_ADAPTER_PLUS = 2,
+    /**
+     * A face by its embedding, as InstantID wants it.
+     */
+    FPGA_ADAPTER_KIND_INSTANT_ID = 3,
+    /**
+     * A face by its embedding.
+     */
+    FPGA_ADAPTER_KIND_FACE_ID = 4,
+    /**
+     * A face by its embedding and its picture.
+     */
+    FPGA_ADAPTER_KIND_FACE_ID_PLUS = 5,
+    /**
+     * The same, with words that know the parts of the face.
+     */
+    FPGA_ADAPTER_KIND_CONSISTENT_ID = 6,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_adapter_kind fpga_adapter_kind;
+#else
+typedef uint32_t fpga_adapter_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How the place of a person is told.
+ */
+enum fpga_place
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The whole picture: only for somebody who is alone.
+     */
+    FPGA_PLACE_EVERYWHERE = 1,
+    /**
+     * Where `mask` is bright.
+     */
+    FPGA_PLACE_MASK = 2,
+    /**
+     * Inside `box`.
+     */
+    FPGA_PLACE_BOX = 3,
+    /**
+     * The face with `landmarks`.
+     */
+    FPGA_PLACE_LANDMARKS = 4,
+    /**
+     * The head of `skeleton`.
+     */
+    FPGA_PLACE_SKELETON = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_place fpga_place;
+#else
+typedef uint32_t fpga_place;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * How much a message matters.
  *
  * Levels are only ever appended: be ready for one that you do not know.
@@ -500,6 +578,12 @@ typedef uint32_t fpga_verdict;
 #endif // __cplusplus
 
 /**
+ * An identity adapter, loaded for one model: IP-Adapter, IP-Adapter-Plus, FaceID, FaceID-Plus or
+ * ConsistentID.
+ */
+typedef struct fpga_adapter fpga_adapter;
+
+/**
  * Stops every job that it is given to.
  *
  * Once cancelled it stays cancelled; the library never resets it. A job that is started with a
@@ -526,6 +610,11 @@ typedef struct fpga_device_list fpga_device_list;
  * The pictures that were made, and the report of how. Nothing in it ever changes.
  */
 typedef struct fpga_generation fpga_generation;
+
+/**
+ * Who somebody is, as one adapter sees it. Nothing in it ever changes.
+ */
+typedef struct fpga_identity fpga_identity;
 
 /**
  * One restoration or generation, from its inputs to its result. A job runs once.
@@ -645,6 +734,35 @@ typedef struct fpga_model_params {
 } fpga_model_params;
 
 /**
+ * How an identity adapter is loaded. Start from `FPGA_ADAPTER_PARAMS_INIT`. Strings are borrowed for
+ * the call.
+ */
+typedef struct fpga_adapter_params {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * Folder of the CLIP vision model that the file was trained with, for kinds that look at pictures;
+     * NULL for none.
+     */
+    const char *image_encoder;
+    /**
+     * How strongly the face's own tokens keep beside what was read off the picture (FaceID-Plus v2,
+     * ConsistentID for SDXL: 1 as trained); 0 replaces them. Read only if `has_shortcut` is 1.
+     */
+    double shortcut;
+    /**
+     * 1 if `shortcut` is set, 0 for what the published code does with such a file.
+     */
+    uint32_t has_shortcut;
+    /**
+     * One of `fpga_storage`.
+     */
+    uint32_t storage;
+} fpga_adapter_params;
+
+/**
  * A picture in the caller's memory, rows from top to bottom. Start from `FPGA_IMAGE_VIEW_INIT`.
  */
 typedef struct fpga_image_view {
@@ -715,6 +833,107 @@ typedef struct fpga_face {
      */
     uint32_t reserved;
 } fpga_face;
+
+/**
+ * What is known of one picture of a person. Start from `FPGA_REFERENCE_INIT`; set what the adapter
+ * reads, an error says what is missing. Pointers are borrowed for the call.
+ *
+ * In an array every element has the same `struct_size`, and elements are that many bytes apart.
+ */
+typedef struct fpga_reference {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * The whole picture, RGB; NULL if only the embedding is known.
+     */
+    const struct fpga_image_view *picture;
+    /**
+     * Parts of the face, `FPGA_PIXEL_FORMAT_GRAY8`, as large as `picture`: labels 0 to 18 as BiSeNet
+     * for CelebAMask-HQ numbers them. NULL if unknown.
+     */
+    const struct fpga_image_view *parts;
+    /**
+     * By the recognition network that the adapter was trained with, as the network gives it; usually 512
+     * numbers. NULL if unknown.
+     */
+    const float *embedding;
+    /**
+     * How many numbers.
+     */
+    size_t embedding_length;
+    /**
+     * Left eye, right eye, nose tip, left and right mouth corner in the picture, as in `fpga_face`.
+     */
+    float landmarks[10];
+    /**
+     * 1 if `landmarks` are set, 0 to ignore them.
+     */
+    uint32_t has_landmarks;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} fpga_reference;
+
+/**
+ * One person of a picture. Start from `FPGA_PERSON_INIT`. Pointers are borrowed for the call.
+ *
+ * In an array every element has the same `struct_size`, and elements are that many bytes apart. All
+ * identities of one picture must come from one adapter. Their order does not show in the picture.
+ */
+typedef struct fpga_person {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * Who. The job keeps its own reference.
+     */
+    const struct fpga_identity *identity;
+    /**
+     * For errors and reports; NULL for none.
+     */
+    const char *name;
+    /**
+     * `FPGA_PIXEL_FORMAT_GRAY8`, as large as the picture that is made.
+     */
+    const struct fpga_image_view *mask;
+    /**
+     * 18 joints in OpenPose's order, each as x, y and score: 54 numbers. Scores up to 0.3 count as not
+     * seen.
+     */
+    const float *skeleton;
+    /**
+     * 1 as the adapter was trained, 0 silent.
+     */
+    double strength;
+    /**
+     * Share of the steps at which the person starts to act: 0 to 1.
+     */
+    double window_start;
+    /**
+     * Share of the steps at which that ends: 0 to 1.
+     */
+    double window_end;
+    /**
+     * Left, top, right and bottom edge in pixels; parts may lie outside the picture.
+     */
+    float box[4];
+    /**
+     * Five points of the face, as in `fpga_face`.
+     */
+    float landmarks[10];
+    /**
+     * Which of the fields above is read: one of `fpga_place`.
+     */
+    uint32_t place;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} fpga_person;
 
 /**
  * How faces are restored. Start from `FPGA_RESTORE_PARAMS_INIT`. Strings are borrowed for the call.
@@ -959,6 +1178,23 @@ typedef struct fpga_generate_params {
      * Must be 0.
      */
     uint32_t reserved;
+    /**
+     * Who appears, and where; the model should be that of `fpga_model_with_adapter`.
+     */
+    const struct fpga_person *people;
+    /**
+     * How many.
+     */
+    size_t num_people;
+    /**
+     * 1 to measure where everyone's attention goes, for the report; the pictures stay the same, it takes
+     * about one more attention per person and layer. 0 to leave that out.
+     */
+    uint32_t measure;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved_2;
 } fpga_generate_params;
 
 /**
@@ -1105,6 +1341,57 @@ typedef struct fpga_generation_report {
      */
     uint32_t num_pictures;
 } fpga_generation_report;
+
+/**
+ * What became of one person in one picture.
+ */
+typedef struct fpga_person_report {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * Share of the picture that the person's region covers.
+     */
+    double coverage;
+    /**
+     * As in the request.
+     */
+    double strength;
+    /**
+     * As in the request.
+     */
+    double window_start;
+    /**
+     * As in the request.
+     */
+    double window_end;
+    /**
+     * Share of the person's attention inside the own region. With the next two it adds up to 1; all are 0
+     * unless `has_leakage` is 1.
+     */
+    double attention_inside;
+    /**
+     * Share of the person's attention inside the regions of others.
+     */
+    double attention_others;
+    /**
+     * Share of the person's attention where nobody is.
+     */
+    double attention_background;
+    /**
+     * Left, top, right, bottom of the person's region in pixels.
+     */
+    uint32_t bounds[4];
+    /**
+     * Where the request lists the person.
+     */
+    uint32_t index;
+    /**
+     * 1 if attention was measured, 0 if not.
+     */
+    uint32_t has_leakage;
+} fpga_person_report;
 
 #ifdef __cplusplus
 extern "C" {
@@ -1389,14 +1676,17 @@ fpga_status fpga_model_estimate_memory(const char *path,
                                        uint64_t *bytes);
 
 /**
- * Writes how many bytes the weights of a model take, by the library's estimate.
+ * Writes how many bytes the weights of a model take, by the library's estimate; of a model that shares
+ * weights with another one, only its own.
  *
  * Ownership: both pointers are borrowed for the call.
  * Threads: any.
  * NULL: neither pointer may be NULL.
  * Errors: `FPGA_STATUS_NULL_POINTER`.
  */
-FPGA_API fpga_status fpga_model_memory(const struct fpga_model *model, uint64_t *bytes);
+FPGA_API
+fpga_status fpga_model_memory(const struct fpga_model *model,
+                              uint64_t *bytes);
 
 /**
  * Copies what became of every tensor, as JSON: by part (`unet`, `vae`, `text_encoder`, ...) the lists
@@ -1487,6 +1777,89 @@ fpga_status fpga_controlnet_load_report_json(const struct fpga_controlnet *contr
 FPGA_API void fpga_controlnet_free(struct fpga_controlnet *controlnet);
 
 /**
+ * Sets every field to its default, as `FPGA_ADAPTER_PARAMS_INIT` does.
+ *
+ * `size` is `sizeof *params`; it becomes `struct_size`.
+ *
+ * Ownership: `params` stays the caller's.
+ * Threads: any.
+ * NULL: `params` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_adapter_params_init(struct fpga_adapter_params *params, size_t size);
+
+/**
+ * Loads an identity adapter for a model: one `.safetensors`, `.bin` or `.pth` file.
+ *
+ * Ownership: inputs are borrowed for the call. `*adapter` is the caller's; free it with
+ * `fpga_adapter_free`. Identities and jobs keep their adapter alive, so it may be freed before them.
+ * It serves every model that has the sizes and the device of `model`, which may be freed before it.
+ * Threads: any. An adapter may be used by many threads at once.
+ * NULL: `params` may be NULL for the defaults; nothing else may.
+ * Errors: those of `fpga_model_load`; `FPGA_STATUS_INVALID_ARGUMENT` if the file was made for another
+ * model, or looks at pictures and `image_encoder` is missing or another one.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_adapter_load(const struct fpga_model *model,
+                              const char *path,
+                              const struct fpga_adapter_params *params,
+                              struct fpga_adapter **adapter);
+
+/**
+ * Loads an identity adapter from the caller's memory or through the caller's reading.
+ *
+ * Ownership: inputs are borrowed for the call. `*adapter` is the caller's; free it with
+ * `fpga_adapter_free`. It does not need the source any more.
+ * Threads: any.
+ * NULL: `params` may be NULL for the defaults; nothing else may.
+ * Errors: those of `fpga_adapter_load`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_adapter_load_source(const struct fpga_model *model,
+                                     const struct fpga_source *source,
+                                     const struct fpga_adapter_params *params,
+                                     struct fpga_adapter **adapter);
+
+/**
+ * Writes which adapter it is: one of `fpga_adapter_kind`.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API fpga_status fpga_adapter_get_kind(const struct fpga_adapter *adapter, uint32_t *kind);
+
+/**
+ * Makes the model as the adapter was trained with it: with the LoRA that the file holds, if any. Face
+ * adapters have little effect without it. `model` stays as it is.
+ *
+ * Ownership: inputs are borrowed for the call. `*adapted` is the caller's; free it with
+ * `fpga_model_free`. It shares with `model` what the adapter does not change, and keeps it alive.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_WEIGHTS` if the LoRA was made for another model
+ * or lies on another device; `FPGA_STATUS_MEMORY_BUDGET` before anything is computed;
+ * `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_model_with_adapter(const struct fpga_model *model,
+                                    const struct fpga_adapter *adapter,
+                                    struct fpga_model **adapted);
+
+/**
+ * Gives up the caller's reference to an adapter. Its memory goes when its last identity and job are
+ * gone too.
+ *
+ * Threads: any, but not while another thread still calls with this pointer.
+ * NULL: does nothing.
+ */
+FPGA_API void fpga_adapter_free(struct fpga_adapter *adapter);
+
+/**
  * Sets every field to its default, as `FPGA_IMAGE_VIEW_INIT` does: no pixels, RGB.
  *
  * `size` is `sizeof *view`; it becomes `struct_size`.
@@ -1509,6 +1882,58 @@ FPGA_API fpga_status fpga_image_view_init(struct fpga_image_view *view, size_t s
  * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
  */
 FPGA_API fpga_status fpga_face_init(struct fpga_face *face, size_t size);
+
+/**
+ * Sets every field to its default, as `FPGA_REFERENCE_INIT` does.
+ *
+ * `size` is `sizeof *reference`; it becomes `struct_size`.
+ *
+ * Ownership: `reference` stays the caller's.
+ * Threads: any.
+ * NULL: `reference` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_reference_init(struct fpga_reference *reference, size_t size);
+
+/**
+ * Makes an identity from pictures or embeddings of one person.
+ *
+ * Embeddings are averaged; where the adapter looks at pictures, every picture counts by itself.
+ *
+ * Ownership: inputs are borrowed for the call. `*identity` is the caller's; free it with
+ * `fpga_identity_free`. It keeps its adapter alive, and jobs keep their identities alive.
+ * Threads: any. An identity may be used by many threads at once.
+ * NULL: no pointer may be NULL.
+ * Errors: `FPGA_STATUS_SHAPE` or `FPGA_STATUS_INVALID_ARGUMENT` if there is no reference, or one lacks
+ * what the adapter reads, which is named; `FPGA_STATUS_NOT_FINITE`, `FPGA_STATUS_INVALID_STRUCT_SIZE`,
+ * `FPGA_STATUS_UNSUPPORTED`, `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_identity_new(const struct fpga_adapter *adapter,
+                              const struct fpga_reference *references,
+                              size_t num_references,
+                              struct fpga_identity **identity);
+
+/**
+ * Gives up the caller's reference to an identity.
+ *
+ * Threads: any, but not while another thread still calls with this pointer.
+ * NULL: does nothing.
+ */
+FPGA_API void fpga_identity_free(struct fpga_identity *identity);
+
+/**
+ * Sets every field to its default, as `FPGA_PERSON_INIT` does.
+ *
+ * `size` is `sizeof *person`; it becomes `struct_size`.
+ *
+ * Ownership: `person` stays the caller's.
+ * Threads: any.
+ * NULL: `person` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_person_init(struct fpga_person *person, size_t size);
 
 /**
  * Sets every field to its default, as `FPGA_RESTORE_PARAMS_INIT` does.
@@ -2010,7 +2435,55 @@ fpga_status fpga_generation_get_report(const struct fpga_generation *generation,
                                        size_t size);
 
 /**
- * Copies the whole report as JSON. Fields are only ever added.
+ * Writes how many people the request had.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_generation_num_people(const struct fpga_generation *generation,
+                                       size_t *num_people);
+
+/**
+ * Writes what became of a person in picture `picture`; people are numbered as in the request.
+ *
+ * `size` is `sizeof *report`; it becomes `struct_size`.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT` (no such picture or person),
+ * `FPGA_STATUS_INVALID_STRUCT_SIZE`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_generation_person_report(const struct fpga_generation *generation,
+                                          size_t picture,
+                                          size_t person,
+                                          struct fpga_person_report *report,
+                                          size_t size);
+
+/**
+ * Copies where a person acted in picture `picture`, bright where strongly: as large as the picture, in
+ * the layout of `fpga_generation_copy_picture`. Only if the request said `measure`.
+ *
+ * Ownership: `pixels` stays the caller's.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_STATE` if it was not measured; those of
+ * `fpga_generation_copy_picture`.
+ */
+FPGA_API
+fpga_status fpga_generation_copy_attention(const struct fpga_generation *generation,
+                                           size_t picture,
+                                           size_t person,
+                                           uint8_t *pixels,
+                                           size_t stride,
+                                           size_t capacity);
+
+/**
+ * Copies the whole report as JSON, people included. Fields are only ever added.
  *
  * With `buffer` NULL and `capacity` 0 it only writes the size to `needed`, the final NUL included.
  *
@@ -2056,9 +2529,17 @@ FPGA_API void fpga_generation_free(struct fpga_generation *generation);
      0.5, 0, 30, 1, 512, 1, FPGA_LONG_PROMPT_SPLIT, FPGA_NOISE_TORCH_CPU, 0}
 #define FPGA_CONTROL_INIT \
     {sizeof(fpga_control), NULL, NULL, 1.0, 0.0, 1.0, FPGA_CONTROL_MODE_BALANCED, 0}
+#define FPGA_ADAPTER_PARAMS_INIT \
+    {sizeof(fpga_adapter_params), NULL, 0.0, 0, FPGA_STORAGE_AS_STORED}
+#define FPGA_REFERENCE_INIT \
+    {sizeof(fpga_reference), NULL, NULL, NULL, 0, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 0, 0}
+#define FPGA_PERSON_INIT \
+    {sizeof(fpga_person), NULL, NULL, NULL, NULL, 1.0, 0.0, 1.0, {0, 0, 0, 0}, \
+     {0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, FPGA_PLACE_EVERYWHERE, 0}
 #define FPGA_GENERATE_PARAMS_INIT \
     {sizeof(fpga_generate_params), NULL, NULL, NULL, NULL, NULL, 0, 0, 0.75, 7.5, 0.0, 0.0, 512, 512, 1, \
-     30, 0, 0, FPGA_SAMPLER_MODEL, FPGA_LONG_PROMPT_SPLIT, FPGA_NOISE_TORCH_CPU, 0, 128, 0}
+     30, 0, 0, FPGA_SAMPLER_MODEL, FPGA_LONG_PROMPT_SPLIT, FPGA_NOISE_TORCH_CPU, 0, 128, 0, \
+     NULL, 0, 0, 0}
 
 /* 1 if the library that runs has the interface that this header describes, else 0. */
 #define FPGA_CHECK_ABI() (fpga_abi_version() == FPGA_ABI_VERSION)

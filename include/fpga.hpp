@@ -119,6 +119,12 @@ inline fpga_face init() { return FPGA_FACE_INIT; }
 template <>
 inline fpga_control init() { return FPGA_CONTROL_INIT; }
 template <>
+inline fpga_adapter_params init() { return FPGA_ADAPTER_PARAMS_INIT; }
+template <>
+inline fpga_reference init() { return FPGA_REFERENCE_INIT; }
+template <>
+inline fpga_person init() { return FPGA_PERSON_INIT; }
+template <>
 inline fpga_restore_params init() { return FPGA_RESTORE_PARAMS_INIT; }
 template <>
 inline fpga_generate_params init() { return FPGA_GENERATE_PARAMS_INIT; }
@@ -247,6 +253,13 @@ public:
         : owner(detail::made<fpga_model>([&](fpga_model **out) {
               return fpga_model_load_source(context.get(), source.get(), &params, out);
           })) {}
+    /* This model as an adapter was trained with it: with the LoRA of its file. */
+    model with(const fpga_adapter *adapter) const
+    {
+        return model(detail::made<fpga_model>([&](fpga_model **out) {
+            return fpga_model_with_adapter(get(), adapter, out);
+        }));
+    }
     std::string load_report_json() const
     {
         return detail::checked_text(get(), fpga_model_load_report_json);
@@ -256,6 +269,9 @@ public:
         return detail::number<std::uint64_t>(
             [this](std::uint64_t *bytes) { return fpga_model_memory(get(), bytes); });
     }
+
+private:
+    explicit model(fpga_model *handle) : owner(handle) {}
 };
 
 class controlnet : public detail::owner<fpga_controlnet, fpga_controlnet_free> {
@@ -269,6 +285,43 @@ public:
                std::uint32_t storage = FPGA_STORAGE_AS_STORED)
         : owner(detail::made<fpga_controlnet>([&](fpga_controlnet **out) {
               return fpga_controlnet_load_source(context.get(), source.get(), storage, out);
+          })) {}
+};
+
+class adapter : public detail::owner<fpga_adapter, fpga_adapter_free> {
+public:
+    adapter(const model &model, const std::string &path,
+            const fpga_adapter_params &params = init<fpga_adapter_params>())
+        : owner(detail::made<fpga_adapter>([&](fpga_adapter **out) {
+              return fpga_adapter_load(model.get(), path.c_str(), &params, out);
+          })) {}
+    adapter(const model &model, const source &source,
+            const fpga_adapter_params &params = init<fpga_adapter_params>())
+        : owner(detail::made<fpga_adapter>([&](fpga_adapter **out) {
+              return fpga_adapter_load_source(model.get(), source.get(), &params, out);
+          })) {}
+    /* One of fpga_adapter_kind. */
+    std::uint32_t kind() const
+    {
+        return detail::number<std::uint32_t>(
+            [this](std::uint32_t *kind) { return fpga_adapter_get_kind(get(), kind); });
+    }
+};
+
+/* Who somebody is, as one adapter sees it. */
+class identity : public detail::owner<fpga_identity, fpga_identity_free> {
+public:
+    identity(const adapter &adapter, const std::vector<fpga_reference> &references)
+        : owner(detail::made<fpga_identity>([&](fpga_identity **out) {
+              return fpga_identity_new(adapter.get(), references.data(), references.size(), out);
+          })) {}
+    /* From one face embedding. */
+    identity(const adapter &adapter, const std::vector<float> &embedding)
+        : owner(detail::made<fpga_identity>([&](fpga_identity **out) {
+              fpga_reference reference = init<fpga_reference>();
+              reference.embedding = embedding.data();
+              reference.embedding_length = embedding.size();
+              return fpga_identity_new(adapter.get(), &reference, 1, out);
           })) {}
 };
 
@@ -353,6 +406,29 @@ public:
         fpga_generation_report report;
         detail::check(fpga_generation_get_report(get(), &report, sizeof report));
         return report;
+    }
+    std::size_t num_people() const
+    {
+        return detail::number<std::size_t>(
+            [this](std::size_t *count) { return fpga_generation_num_people(get(), count); });
+    }
+    fpga_person_report person(std::size_t picture, std::size_t person) const
+    {
+        fpga_person_report report;
+        detail::check(
+            fpga_generation_person_report(get(), picture, person, &report, sizeof report));
+        return report;
+    }
+    /* Where a person acted; only if the request said `measure`. */
+    image attention(std::size_t picture, std::size_t person) const
+    {
+        std::uint32_t width = 0, height = 0;
+        detail::check(fpga_generation_size(get(), picture, &width, &height));
+        image attention(width, height);
+        detail::check(fpga_generation_copy_attention(get(), picture, person,
+                                                     attention.pixels().data(), attention.stride(),
+                                                     attention.pixels().size()));
+        return attention;
     }
     std::string report_json() const
     {

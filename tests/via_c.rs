@@ -172,6 +172,24 @@ fn pictures_come_from_noise_and_models_from_anywhere() {
     runs_silently_with_everything("pictures", Linking::Shared, &[]);
 }
 
+/// Runs a program that needs a model and an identity adapter, checks everything itself and says nothing.
+fn runs_silently_with_people(name: &str, flags: &[&str]) {
+    let (folder, model) = (tempfile::tempdir().unwrap(), model());
+    let adapter = folder.path().join("adapter.safetensors");
+    models::write_adapter(&adapter);
+    let program = compile(name, Linking::Shared, flags, folder.path());
+    let output = run(&program, &[model.path().as_os_str(), adapter.as_os_str()]);
+    assert!(
+        output.stdout.is_empty() && output.stderr.is_empty(),
+        "the library printed: {output:?}"
+    );
+}
+
+#[test]
+fn people_appear_where_they_are_put() {
+    runs_silently_with_people("people", &[]);
+}
+
 #[test]
 fn the_cpp_wrapper_owns_throws_and_forwards() {
     runs_silently_with_everything("wrap", Linking::Shared, &[]);
@@ -242,6 +260,7 @@ fn the_address_sanitizer_finds_nothing() {
     runs_silently("threads", Linking::Shared, &flags);
     runs_silently_with_everything("pictures", Linking::Shared, &flags);
     runs_silently_with_everything("wrap", Linking::Shared, &flags);
+    runs_silently_with_people("people", &flags);
 }
 
 /// What C passes to callbacks and reads after a job is ordered. The library itself is not instrumented.

@@ -106,7 +106,7 @@ unsafe fn to_core(face: &fpga_face) -> Outcome<Face> {
     })
 }
 
-fn points(values: &[f32; 10]) -> Outcome<Landmarks5> {
+pub(crate) fn points(values: &[f32; 10]) -> Outcome<Landmarks5> {
     let point = |index: usize| [values[2 * index], values[2 * index + 1]];
     Ok(Landmarks5::new([0, 1, 2, 3, 4].map(point))?)
 }

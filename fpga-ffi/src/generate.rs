@@ -9,6 +9,7 @@ use fpga_core::pipeline::{Canvas, Control, ControlMode, GenerateRequest, Prompt}
 use fpga_core::vae::Tiling;
 use ndarray::Array2;
 
+use crate::adapter::fpga_adapter;
 use crate::controlnet::fpga_controlnet;
 use crate::fault::{Fault, Outcome};
 use crate::growing::{self, Growing};
@@ -16,6 +17,7 @@ use crate::guard::guard;
 use crate::handle::share;
 use crate::image::{self, fpga_image_view};
 use crate::params::{fpga_long_prompt, fpga_noise};
+use crate::person::{self, OwnPeople, fpga_person};
 use crate::sampler::fpga_sampler;
 use crate::status::fpga_status;
 use crate::view::{flag, optional_text, zero};
@@ -148,6 +150,15 @@ pub struct fpga_generate_params {
     pub tile_overlap: u32,
     /// Must be 0.
     pub reserved: u32,
+    /// Who appears, and where; the model should be that of `fpga_model_with_adapter`.
+    pub people: *const fpga_person,
+    /// How many.
+    pub num_people: usize,
+    /// 1 to measure where everyone's attention goes, for the report; the pictures stay the same, it takes
+    /// about one more attention per person and layer. 0 to leave that out.
+    pub measure: u32,
+    /// Must be 0.
+    pub reserved_2: u32,
 }
 
 // SAFETY: `repr(C)`, `struct_size` first, pointers, floats and integers.
@@ -187,6 +198,10 @@ unsafe impl Growing for fpga_generate_params {
             tile: 0,
             tile_overlap: Tiling::default().overlap as u32,
             reserved: 0,
+            people: std::ptr::null(),
+            num_people: 0,
+            measure: 0,
+            reserved_2: 0,
         }
     }
 }
@@ -226,7 +241,8 @@ pub unsafe extern "C" fn fpga_generate_params_init(
 pub(crate) struct Generation {
     canvas: OwnCanvas,
     controls: Vec<OwnControl>,
-    /// Without canvas and controls.
+    people: Option<OwnPeople>,
+    /// Without canvas, controls and people.
     settings: GenerateRequest<'static>,
 }
 
@@ -255,6 +271,7 @@ impl Generation {
         GenerateRequest {
             canvas: self.canvas.borrowed(),
             controls: self.controls.iter().map(OwnControl::borrowed).collect(),
+            people: self.people.as_ref().map(OwnPeople::borrowed),
             ..self.settings.clone()
         }
     }
@@ -262,6 +279,11 @@ impl Generation {
     /// The ControlNets.
     pub(crate) fn controlnets(&self) -> impl Iterator<Item = &fpga_controlnet> {
         self.controls.iter().map(|control| &*control.controlnet)
+    }
+
+    /// The adapter of its people.
+    pub(crate) fn adapter(&self) -> Option<&fpga_adapter> {
+        self.people.as_ref().map(|people| &*people.adapter)
     }
 }
 
@@ -310,11 +332,14 @@ pub(crate) unsafe fn copy_in(params: *const fpga_generate_params) -> Outcome<Gen
         // SAFETY: this function's contract.
         false => unsafe { growing::read(params) }?,
     };
+    zero(params.reserved_2, "fpga_generate_params.reserved_2")?;
+    let measure = flag(params.measure, "fpga_generate_params.measure")?;
     // SAFETY: this function's contract.
     unsafe {
         Ok(Generation {
             canvas: canvas(&params)?,
             controls: controls(params.controls, params.num_controls)?,
+            people: person::copy_in(params.people, params.num_people, measure)?,
             settings: settings(&params)?,
         })
     }

@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 
 use fpga_core::RgbImage;
-use fpga_core::pipeline::Generated;
+use fpga_core::pipeline::{Generated, PersonReport};
 
 use crate::fault::{Fault, Outcome};
 use crate::growing::{self, Growing};
@@ -48,13 +48,12 @@ unsafe impl Growing for fpga_generation_report {
 
 impl From<&Generated> for fpga_generation_report {
     fn from(generated: &Generated) -> Self {
-        let count = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
         Self {
             struct_size: size_of::<Self>(),
             seed: generated.seed,
             seconds: generated.seconds,
-            steps: count(generated.steps),
-            num_pictures: count(generated.pictures.len()),
+            steps: number(generated.steps),
+            num_pictures: number(generated.pictures.len()),
         }
     }
 }
@@ -68,7 +67,92 @@ impl Handle for fpga_generation {
     const NAME: &'static str = "generation";
 }
 
+/// What became of one person in one picture.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct fpga_person_report {
+    /// Size of this struct.
+    pub struct_size: usize,
+    /// Share of the picture that the person's region covers.
+    pub coverage: f64,
+    /// As in the request.
+    pub strength: f64,
+    /// As in the request.
+    pub window_start: f64,
+    /// As in the request.
+    pub window_end: f64,
+    /// Share of the person's attention inside the own region. With the next two it adds up to 1; all are 0
+    /// unless `has_leakage` is 1.
+    pub attention_inside: f64,
+    /// Share of the person's attention inside the regions of others.
+    pub attention_others: f64,
+    /// Share of the person's attention where nobody is.
+    pub attention_background: f64,
+    /// Left, top, right, bottom of the person's region in pixels.
+    pub bounds: [u32; 4],
+    /// Where the request lists the person.
+    pub index: u32,
+    /// 1 if attention was measured, 0 if not.
+    pub has_leakage: u32,
+}
+
+// SAFETY: `repr(C)`, `struct_size` first, floats and integers.
+unsafe impl Growing for fpga_person_report {
+    const NAME: &'static str = "fpga_person_report";
+    const FIRST_SIZE: usize = size_of::<usize>() + 7 * 8 + 6 * 4;
+
+    fn defaults() -> Self {
+        Self {
+            struct_size: size_of::<Self>(),
+            coverage: 0.0,
+            strength: 0.0,
+            window_start: 0.0,
+            window_end: 0.0,
+            attention_inside: 0.0,
+            attention_others: 0.0,
+            attention_background: 0.0,
+            bounds: [0; 4],
+            index: 0,
+            has_leakage: 0,
+        }
+    }
+}
+
+impl From<&PersonReport> for fpga_person_report {
+    fn from(person: &PersonReport) -> Self {
+        let leakage = person.leakage.unwrap_or_default();
+        Self {
+            struct_size: size_of::<Self>(),
+            coverage: person.coverage,
+            strength: person.strength,
+            window_start: person.window.0,
+            window_end: person.window.1,
+            attention_inside: leakage.inside,
+            attention_others: leakage.others,
+            attention_background: leakage.background,
+            bounds: person.bounds.map(number),
+            index: number(person.index),
+            has_leakage: u32::from(person.leakage.is_some()),
+        }
+    }
+}
+
+fn number(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}
+
 impl fpga_generation {
+    fn person(&self, picture: usize, person: usize) -> Outcome<&PersonReport> {
+        self.picture(picture)?;
+        let people = self
+            .generated
+            .people
+            .get(picture)
+            .map_or(&[][..], |all| all);
+        let absent = || Fault::argument("person", format!("{person} of {} people", people.len()));
+        people.get(person).ok_or_else(absent)
+    }
+
     fn picture(&self, index: usize) -> Outcome<&RgbImage> {
         let pictures = &self.generated.pictures;
         let absent = || Fault::argument("index", format!("{index} of {} pictures", pictures.len()));
@@ -176,7 +260,81 @@ pub unsafe extern "C" fn fpga_generation_get_report(
     })
 }
 
-/// Copies the whole report as JSON. Fields are only ever added.
+/// Writes how many people the request had.
+///
+/// Ownership: both pointers are borrowed for the call.
+/// Threads: any.
+/// NULL: neither pointer may be NULL.
+/// Errors: `FPGA_STATUS_NULL_POINTER`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fpga_generation_num_people(
+    generation: *const fpga_generation,
+    num_people: *mut usize,
+) -> fpga_status {
+    guard(|_| {
+        // SAFETY: the caller's contract for an output and a handle.
+        let (out, generation) =
+            unsafe { (Out::new(num_people, "num_people")?, borrow(generation)?) };
+        out.set(generation.generated.people.first().map_or(0, Vec::len));
+        Ok(())
+    })
+}
+
+/// Writes what became of a person in picture `picture`; people are numbered as in the request.
+///
+/// `size` is `sizeof *report`; it becomes `struct_size`.
+///
+/// Ownership: both pointers are borrowed for the call.
+/// Threads: any.
+/// NULL: neither pointer may be NULL.
+/// Errors: `FPGA_STATUS_INVALID_ARGUMENT` (no such picture or person),
+/// `FPGA_STATUS_INVALID_STRUCT_SIZE`, `FPGA_STATUS_NULL_POINTER`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fpga_generation_person_report(
+    generation: *const fpga_generation,
+    picture: usize,
+    person: usize,
+    report: *mut fpga_person_report,
+    size: usize,
+) -> fpga_status {
+    guard(|_| {
+        // SAFETY: the caller's contract for a handle and a struct of `size` bytes.
+        unsafe {
+            let found = fpga_person_report::from(borrow(generation)?.person(picture, person)?);
+            growing::write(&found, report, size)
+        }
+    })
+}
+
+/// Copies where a person acted in picture `picture`, bright where strongly: as large as the picture, in
+/// the layout of `fpga_generation_copy_picture`. Only if the request said `measure`.
+///
+/// Ownership: `pixels` stays the caller's.
+/// Threads: any.
+/// NULL: no pointer may be NULL.
+/// Errors: `FPGA_STATUS_INVALID_STATE` if it was not measured; those of
+/// `fpga_generation_copy_picture`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fpga_generation_copy_attention(
+    generation: *const fpga_generation,
+    picture: usize,
+    person: usize,
+    pixels: *mut u8,
+    stride: usize,
+    capacity: usize,
+) -> fpga_status {
+    guard(|_| {
+        // SAFETY: the caller's contract for a handle and a buffer.
+        unsafe {
+            let person = borrow(generation)?.person(picture, person)?;
+            let unmeasured = || Fault::state("attention was not measured: set measure");
+            let attention = person.attention.as_ref().ok_or_else(unmeasured)?;
+            image::copy_out(attention, pixels, stride, capacity)
+        }
+    })
+}
+
+/// Copies the whole report as JSON, people included. Fields are only ever added.
 ///
 /// With `buffer` NULL and `capacity` 0 it only writes the size to `needed`, the final NUL included.
 ///

@@ -50,9 +50,15 @@ mod model;
 
 mod controlnet;
 
+mod adapter;
+
 mod image;
 
 mod face;
+
+mod identity;
+
+mod person;
 
 mod params;
 
@@ -70,6 +76,7 @@ mod restoration;
 
 mod generation;
 
+pub use adapter::*;
 pub use cancel::*;
 pub use context::*;
 pub use controlnet::*;
@@ -78,10 +85,12 @@ pub use error::*;
 pub use face::*;
 pub use generate::*;
 pub use generation::*;
+pub use identity::*;
 pub use image::*;
 pub use job::*;
 pub use model::*;
 pub use params::*;
+pub use person::*;
 pub use progress::*;
 pub use restoration::*;
 pub use sampler::*;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use fpga_core::Context as _;
 use fpga_core::pipeline::{LoadOptions, StableDiffusion};
-use fpga_core::weights::{Checkpoint, SingleFile, Storage};
+use fpga_core::weights::{Checkpoint, Lora, SingleFile, Storage};
 
 use crate::context::fpga_context;
 use crate::fault::{Fault, Outcome};
@@ -90,6 +90,8 @@ pub struct fpga_model {
     pub(crate) model: StableDiffusion,
     /// What its weights take.
     memory: Reservation,
+    /// Whose weights it shares.
+    _base: Option<Arc<Self>>,
 }
 
 /// What a load takes beyond the weights: the largest tensor twice, and one small picture.
@@ -115,6 +117,26 @@ impl fpga_model {
             context,
             model,
             memory,
+            _base: None,
+        }))
+    }
+
+    /// The same model with LoRAs, each as strong as its number.
+    pub(crate) fn with_loras(self: &Arc<Self>, loras: &[(&Lora, f64)]) -> Outcome<Arc<Self>> {
+        let context = &self.context;
+        let (model, memory) = context.run(|| {
+            let mut bytes = 0_u64;
+            for (lora, _) in loras {
+                bytes = bytes.saturating_add(lora.changed_bytes()?);
+            }
+            let memory = context.ledger.reserve(bytes, "model with LoRA")?;
+            Ok((self.model.with_loras(loras)?, memory))
+        })?;
+        Ok(Arc::new(Self {
+            context: Arc::clone(context),
+            model,
+            memory,
+            _base: Some(Arc::clone(self)),
         }))
     }
 }
@@ -231,7 +253,8 @@ pub unsafe extern "C" fn fpga_model_estimate_memory(
     })
 }
 
-/// Writes how many bytes the weights of a model take, by the library's estimate.
+/// Writes how many bytes the weights of a model take, by the library's estimate; of a model that shares
+/// weights with another one, only its own.
 ///
 /// Ownership: both pointers are borrowed for the call.
 /// Threads: any.

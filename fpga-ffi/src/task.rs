@@ -56,17 +56,19 @@ impl Task {
         let Self::Generate(task) = self else {
             return Ok(());
         };
-        let elsewhere = |index: usize, device| {
+        let check = |what: &str, device| {
+            if device == context.device {
+                return Ok(());
+            }
             let why = format!("is on {device}, the model on {}", context.device);
-            Fault::argument("controlnet", why).context(format!("control {index}"))
+            Err(Fault::argument(what, why))
         };
         for (index, net) in task.controlnets().enumerate() {
-            let device = net.context.device;
-            if device != context.device {
-                return Err(elsewhere(index, device));
-            }
+            let checked = check("controlnet", net.context.device);
+            checked.map_err(|fault| fault.context(format!("control {index}")))?;
         }
-        Ok(())
+        task.adapter()
+            .map_or(Ok(()), |adapter| check("adapter", adapter.context.device))
     }
 
     pub(crate) fn run(

@@ -15,7 +15,7 @@ use fpga_core::vae::VaeConfig;
 use fpga_core::weights::{
     KeyMap, Storage, clip_text_names, ldm_unet_names, ldm_vae_names, save, unet_names,
 };
-use safetensors::tensor::{SafeTensors, TensorView, serialize};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde_json::{Value, json};
 
 /// Where the fixtures lie.
@@ -59,6 +59,40 @@ pub fn write_controlnet(folder: &Path, seed: u64) {
     write_json(&folder.join("config.json"), &config);
     let file = folder.join("diffusion_pytorch_model.safetensors");
     save(&network, &unet_names(), &file, Storage::F32).expect("a writable folder");
+}
+
+/// A FaceID file for the model of [`write_folder`], for embeddings of six numbers: the projections of a
+/// reference case, and a projector with weights that mean nothing.
+pub fn write_adapter(file: &Path) {
+    let people = fs::read(fixtures().join("people/people.safetensors")).expect("a fixture");
+    let people = SafeTensors::deserialize(&people).expect("a sound fixture");
+    let mut all: Vec<(String, TensorView<'_>)> = Vec::new();
+    for (name, view) in people.tensors() {
+        if let Some(name) = name.strip_prefix("adapter.ip_adapter.") {
+            all.push((format!("ip_adapter.{name}"), view));
+        }
+    }
+    let shapes: [(&str, &[usize]); 6] = [
+        ("proj.0.weight", &[12, 6]),
+        ("proj.0.bias", &[12]),
+        ("proj.2.weight", &[48, 12]),
+        ("proj.2.bias", &[48]),
+        ("norm.weight", &[12]),
+        ("norm.bias", &[12]),
+    ];
+    let values = shapes.map(|(name, shape)| {
+        let salt = name.len() as f32;
+        let value = |index: usize| ((index as f32 + salt) * 1.7).sin();
+        let count = shape.iter().product();
+        let bytes = (0..count).flat_map(|index| value(index).to_le_bytes());
+        (name, shape, bytes.collect::<Vec<_>>())
+    });
+    for (name, shape, bytes) in &values {
+        let view = TensorView::new(Dtype::F32, shape.to_vec(), bytes).expect("as many bytes");
+        all.push((format!("image_proj.{name}"), view));
+    }
+    let bytes = serialize(all, None).expect("sound tensors");
+    fs::write(file, bytes).expect("a writable folder");
 }
 
 /// The bytes of a whole Stable Diffusion 1 in one file, in the original layout; its tokens are those of

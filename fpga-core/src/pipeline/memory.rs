@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::canvas::Canvas;
 use super::generate::GenerateRequest;
 use super::model::StableDiffusion;
+use super::people::{People, PortraitIdentity};
 use super::restore::RestoreRequest;
 use crate::control::ControlNetConfig;
 use crate::error::Result;
@@ -84,7 +85,9 @@ impl GenerateRequest<'_> {
         };
         let latents = vae.latent_size(size);
         let controls = self.controls.iter().map(|control| control.net.config());
-        let denoise = denoising(model.unet.config(), controls, rows, latents);
+        let people = self.people.as_ref();
+        let people = people.map_or(0, |people| attending(model.unet.config(), people, latents));
+        let denoise = denoising(model.unet.config(), controls, rows, latents) + rows * people;
         let tile = self.tiling.map_or(size, |tiling| {
             size.map(|side| side.min(tiling.tile.max(8) as u64))
         });
@@ -142,6 +145,27 @@ fn denoising<'a>(
     }
     let network = down.peak.max(up) + residuals;
     rows * (network.max(speaking + residuals) + text) + hints
+}
+
+/// Values that people add to each row: keys and values of their tokens in every layer, their shares of
+/// every grid, and one attention more at the widest place.
+fn attending(unet: &UNetConfig, people: &People<'_>, size: [u64; 2]) -> u64 {
+    let tokens = |one: &PortraitIdentity| one.tokens.conditional.dims()[0] as u64;
+    let tokens: u64 = people.identities.iter().map(tokens).sum();
+    let count = people.identities.len() as u64;
+    let keys = 2 * tokens * text_widths(unet);
+    let shares = 2 * count * area(size) * unet.encoder.stages.len() as u64;
+    let widest = unet
+        .encoder
+        .stages
+        .iter()
+        .map(|stage| stage.channels as u64);
+    let attention = if count > 0 {
+        2 * widest.max().unwrap_or(0) * area(size)
+    } else {
+        0
+    };
+    keys + shares + attention
 }
 
 struct WayDown {

@@ -167,7 +167,7 @@ fn refuse_text_changes(loras: &[(&Lora, f64)], absent: &[LoraPart]) -> Result<()
     for (lora, _) in loras {
         if absent.iter().any(|part| lora.changes(*part) > 0) {
             let what = format!("LoRA {}", lora.origin().display());
-            let why = "changes a text model that this model does not have: leave that part out                        with unet_only";
+            let why = "changes a text model that this model does not have: use its UNet part alone";
             return Err(Error::invalid(what, why));
         }
     }

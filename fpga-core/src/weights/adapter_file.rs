@@ -122,6 +122,13 @@ impl AdapterFile {
         &self.layers
     }
 
+    /// Bytes that its tensors take once they are loaded; a frozen UNet in it is not.
+    pub fn loaded_bytes(&self, storage: Storage) -> u64 {
+        let parts = [&self.projector, &self.layers, &self.facial];
+        let bytes = parts.map(|part| part.loaded_bytes(storage));
+        bytes.into_iter().fold(0, u64::saturating_add)
+    }
+
     /// Width of the identity tokens, which is that of the text tokens of the model it was made for.
     pub fn token_width(&self) -> usize {
         match self.config {

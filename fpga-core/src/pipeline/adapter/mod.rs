@@ -37,6 +37,21 @@ pub struct AdapterOptions {
     pub shortcut: Option<Shortcut>,
 }
 
+impl AdapterOptions {
+    /// Bytes that a file and its CLIP vision model take once they are loaded; no value is read.
+    ///
+    /// # Errors
+    /// A folder of the vision model that cannot be opened.
+    pub fn loaded_bytes(&self, file: &AdapterFile) -> Result<u64> {
+        let own = file.loaded_bytes(self.storage);
+        let Some(folder) = &self.image_encoder else {
+            return Ok(own);
+        };
+        let folder = ModelFolder::open(folder, None).context(|| "image encoder")?;
+        Ok(own.saturating_add(folder.weights().loaded_bytes(self.storage)))
+    }
+}
+
 /// An adapter file, loaded for one model.
 #[derive(Debug)]
 pub struct IdentityAdapter {
@@ -66,7 +81,12 @@ impl IdentityAdapter {
         Self::from_file(&file, model, options).context(clause)
     }
 
-    fn from_file(
+    /// Loads what was opened before: for files that are no files, and for callers that want to know
+    /// [`AdapterOptions::loaded_bytes`] first.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn from_file(
         file: &AdapterFile,
         model: &StableDiffusion,
         options: &AdapterOptions,

@@ -115,6 +115,20 @@ impl Lora {
         self.of(part).count()
     }
 
+    /// Bytes of the weights that it changes, in 32 bits: at most what a model with it does not share
+    /// with the model without.
+    ///
+    /// # Errors
+    /// As [`merge_unet_loras`], if a pair's shapes do not fit each other.
+    pub fn changed_bytes(&self) -> Result<u64> {
+        let bytes = |pair: &Pair| {
+            let shape = self.shape(pair)?;
+            Ok(4 * (shape.outputs as u64).saturating_mul(shape.inputs as u64))
+        };
+        let add = |sum: u64, pair| Ok(sum.saturating_add(bytes(pair)?));
+        self.pairs.values().try_fold(0, add)
+    }
+
     /// The same file without what it changes in text models.
     #[must_use]
     pub fn unet_only(mut self) -> Self {
