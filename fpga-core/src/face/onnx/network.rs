@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
+use tract_onnx::tract_hir::infer::Factoid;
+use tract_onnx::tract_hir::internal::DimLike;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -51,7 +53,7 @@ impl Network {
     }
 
     fn build(path: &Path, bytes: &[u8], free: [u32; 2]) -> Result<Self> {
-        let framework = tract_onnx::onnx();
+        let framework = onnx();
         let broken =
             |error: TractError| Error::format(path, format!("is not a sound ONNX file: {error:#}"));
         let proto = framework
