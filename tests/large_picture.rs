@@ -5,11 +5,12 @@
 
 use std::path::Path;
 
+use burn::tensor::{Device, Tensor};
 use fpga_core::RgbImage;
 use fpga_core::face::{CropSettings, FaceBox, Landmarks5};
 use fpga_core::pipeline::{
-    DeviceChoice, Face, FaceRestorer, Gate, LoadOptions, Monitor, RestoreRequest, StableDiffusion,
-    Verdict,
+    DeviceChoice, Face, FaceRestorer, Gate, LoadOptions, Monitor, Prompt, RestoreRequest,
+    StableDiffusion, Verdict,
 };
 
 const SIZE: [u32; 2] = [6000, 4000];
@@ -38,12 +39,13 @@ fn memory_grows_with_the_picture_alone() {
     let request = RestoreRequest {
         steps: 4,
         seed: Some(3),
+        negative_prompt: prompt(-0.5),
         crop: CropSettings {
             size: 64,
             ..CropSettings::default()
         },
         gate: Gate::OPEN,
-        ..RestoreRequest::new(&picture, FACES.map(face).into(), "a face")
+        ..RestoreRequest::new(&picture, FACES.map(face).into(), prompt(0.5))
     };
 
     let before = forget_peak();
@@ -68,6 +70,15 @@ fn memory_grows_with_the_picture_alone() {
         .filter(|&((x, y, old), new)| old != new && !near_a_face([x as f32, y as f32]))
         .count();
     assert_eq!(strayed, 0);
+}
+
+/// The model has no text encoder.
+fn prompt(value: f32) -> Prompt {
+    let context = Tensor::<3>::full([1, 3, 12], value, &Device::flex());
+    Prompt::Embedded {
+        context,
+        pooled: None,
+    }
 }
 
 /// A face whose five landmarks lie as an upright face's do, turned about its centre.
