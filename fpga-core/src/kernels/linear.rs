@@ -7,7 +7,7 @@ use super::level::Level;
 use super::micro::{Product, Start, multiply};
 use super::pack::{Block, PackPanel};
 use super::parallel::{Shared, for_each, for_each_range, threads};
-use super::scratch::Scratch;
+use super::pool::Buffer;
 use super::simd::{Kernel, Simd};
 use super::weights::WeightView;
 
@@ -94,7 +94,7 @@ impl<'a> Linear<'a> {
         let width = level.panel();
         let panels = self.outputs.div_ceil(width);
         let together = (PACKED / (self.inputs * width)).clamp(1, panels);
-        let mut packed = Scratch::take(together * width * self.inputs);
+        let mut packed = Buffer::take(together * width * self.inputs);
         for first in (0..panels).step_by(together) {
             let count = together.min(panels - first);
             self.pack(level, first, count, Shared::new(&mut packed));
@@ -217,7 +217,7 @@ impl Kernel for DotProducts<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let linear = self.linear;
-        let mut copy = Scratch::take(linear.inputs);
+        let mut copy = Buffer::take(linear.inputs);
         for output in self.outputs {
             let start = output * linear.inputs;
             let weights = match linear.weights {

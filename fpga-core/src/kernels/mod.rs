@@ -21,7 +21,6 @@ mod oracle;
 mod pack;
 mod parallel;
 mod pool;
-mod scratch;
 mod simd;
 pub(crate) mod tensor;
 mod weights;

@@ -10,7 +10,7 @@ use super::activation::{Activation, get, registers, set};
 use super::conv::Shape;
 use super::level::Level;
 use super::parallel::{Shared, for_each, for_each_range, threads};
-use super::scratch::Scratch;
+use super::pool::Buffer;
 use super::simd::{Kernel, Simd};
 
 /// Pixels whose f32 sums are trusted.
@@ -66,7 +66,7 @@ impl GroupNorm<'_> {
         let part = |index: usize| pixels * index / parts..pixels * (index + 1) / parts;
         let picture = |task: usize| &input[task / parts * pixels * channels..][..pixels * channels];
 
-        let mut sums = Scratch::take(shape.batch * parts * 2 * channels);
+        let mut sums = Buffer::take(shape.batch * parts * 2 * channels);
         let shared = Shared::new(&mut sums);
         for_each(shape.batch * parts, |task| {
             // SAFETY: each task has its own sums.
@@ -78,7 +78,7 @@ impl GroupNorm<'_> {
             });
         });
 
-        let mut maps = Scratch::take(shape.batch * 3 * channels);
+        let mut maps = Buffer::take(shape.batch * 3 * channels);
         for (index, map) in maps.chunks_exact_mut(3 * channels).enumerate() {
             let sums = &sums[index * parts * 2 * channels..][..parts * 2 * channels];
             self.map_of(&picture(index * parts)[..channels], sums, pixels, map);

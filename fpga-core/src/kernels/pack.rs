@@ -3,7 +3,7 @@
 //! Weights stay in memory as modules store them; they are converted to f32 and transposed here, block
 //! by block, each time they are used. That costs a few per cent of the product and no resident copy.
 
-use super::scratch::Scratch;
+use super::pool::Buffer;
 use super::simd::{Kernel, Simd};
 use super::weights::WeightView;
 
@@ -56,7 +56,7 @@ pub(super) fn pack_panel<S: Simd>(simd: S, block: Block<'_>, to: &mut [f32]) {
         transpose_rows(simd, values, stride, columns, to);
         return;
     }
-    let mut copy = Scratch::take(S::PANEL * columns);
+    let mut copy = Buffer::take(S::PANEL * columns);
     for (row, copy) in copy.chunks_exact_mut(columns.max(1)).enumerate() {
         if row < rows {
             matrix.read(start + row * stride, copy);

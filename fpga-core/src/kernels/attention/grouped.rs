@@ -10,7 +10,7 @@ use crate::kernels::level::Level;
 use crate::kernels::math::exp2;
 use crate::kernels::micro::{Product, Start, multiply};
 use crate::kernels::parallel::{Shared, for_each};
-use crate::kernels::scratch::Scratch;
+use crate::kernels::pool::Buffer;
 use crate::kernels::simd::{Kernel, Simd};
 
 /// Groups of keys, and what each query takes of them.
@@ -76,7 +76,7 @@ impl GroupedAttention<'_> {
             return;
         }
         let packing = Packing::new(&self.attention, level);
-        let mut packed = Scratch::take(batch * heads * packing.size());
+        let mut packed = Buffer::take(batch * heads * packing.size());
         let to = Shared::new(&mut packed);
         let blocks = keys.div_ceil(KEYS);
         for_each(batch * heads * blocks, |task| {
@@ -142,7 +142,7 @@ impl Kernel for AttendGroups<'_> {
             }
             return;
         }
-        let mut scores = Scratch::take(block.queries.len() * self.stride::<S>());
+        let mut scores = Buffer::take(block.queries.len() * self.stride::<S>());
         self.score(simd, &mut scores);
         self.weigh(simd, &mut scores);
         let sums = self.collect(simd, &scores);
@@ -159,7 +159,7 @@ impl AttendGroups<'_> {
 
     /// `Q Kᵀ` for all groups.
     #[inline(always)]
-    fn score<S: Simd>(&self, simd: S, scores: &mut Scratch) {
+    fn score<S: Simd>(&self, simd: S, scores: &mut Buffer) {
         let (width, stride) = (self.block.attention.width, self.stride::<S>());
         let queries = self.block.scaled_queries(simd);
         for panel in 0..stride / S::PANEL {
@@ -182,7 +182,7 @@ impl AttendGroups<'_> {
 
     /// Turns scores into weights: a softmax within each group, times what the query takes of it.
     #[inline(always)]
-    fn weigh<S: Simd>(&self, simd: S, scores: &mut Scratch) {
+    fn weigh<S: Simd>(&self, simd: S, scores: &mut Buffer) {
         for (row, query) in self.block.queries.clone().enumerate() {
             let mut start = row * self.stride::<S>();
             let weights = self.grouped.weights_of(query);
@@ -199,9 +199,9 @@ impl AttendGroups<'_> {
 
     /// The weighted values of all groups: `[query][columns]`.
     #[inline(always)]
-    fn collect<S: Simd>(&self, simd: S, scores: &Scratch) -> Scratch {
+    fn collect<S: Simd>(&self, simd: S, scores: &Buffer) -> Buffer {
         let (rows, keys) = (self.block.queries.len(), self.block.attention.keys);
-        let mut sums = Scratch::take(rows * self.block.packing.columns());
+        let mut sums = Buffer::take(rows * self.block.packing.columns());
         let weights = Weights {
             start: scores.as_ptr(),
             stride: self.stride::<S>(),
@@ -216,7 +216,7 @@ impl AttendGroups<'_> {
     }
 
     #[inline(always)]
-    fn write<S: Simd>(&self, simd: S, sums: &Scratch) {
+    fn write<S: Simd>(&self, simd: S, sums: &Buffer) {
         let columns = self.block.packing.columns();
         for (row, query) in self.block.queries.clone().enumerate() {
             if self.grouped.is_silent(query) {

@@ -16,7 +16,7 @@ use super::level::Level;
 use super::math::exp2;
 use super::micro::{Product, Start, multiply};
 use super::parallel::{Shared, for_each, threads};
-use super::scratch::Scratch;
+use super::pool::Buffer;
 use super::simd::{Kernel, Simd};
 
 /// Queries per task.
@@ -76,7 +76,7 @@ impl Attention {
         assert!(self.keys > 0, "attention: there are no keys");
         let packing = Packing::new(self, level);
         let heads = self.batch * self.heads;
-        let mut packed = Scratch::take(heads * packing.size());
+        let mut packed = Buffer::take(heads * packing.size());
         let to = Shared::new(&mut packed);
         let blocks = self.keys.div_ceil(KEYS);
         for_each(heads * blocks, |task| {
@@ -138,11 +138,11 @@ struct Attend<'a> {
 /// What a block of queries has seen so far.
 struct State {
     /// Queries, scaled by log₂e / √d: `[queries][d]`.
-    queries: Scratch,
+    queries: Buffer,
     /// Scores, then weights, of one block of keys: `[queries][KEYS]`.
-    scores: Scratch,
+    scores: Buffer,
     /// Sum of weighted values: `[queries][columns]`.
-    sums: Scratch,
+    sums: Buffer,
     /// Largest score so far and sum of weights, per query.
     largest: [f32; QUERIES],
     total: [f32; QUERIES],
@@ -156,8 +156,8 @@ impl Kernel for Attend<'_> {
         let rows = self.queries.len();
         let mut state = State {
             queries: self.scaled_queries(simd),
-            scores: Scratch::take(rows * KEYS),
-            sums: Scratch::take(rows * self.packing.columns()),
+            scores: Buffer::take(rows * KEYS),
+            sums: Buffer::take(rows * self.packing.columns()),
             largest: [f32::NEG_INFINITY; QUERIES],
             total: [0.0; QUERIES],
         };
@@ -177,11 +177,11 @@ impl Kernel for Attend<'_> {
 
 impl Attend<'_> {
     #[inline(always)]
-    fn scaled_queries<S: Simd>(&self, simd: S) -> Scratch {
+    fn scaled_queries<S: Simd>(&self, simd: S) -> Buffer {
         let width = self.attention.width;
         let scale = std::f64::consts::LOG2_E / (width as f64).sqrt();
         let scale = simd.splat(scale as f32);
-        let mut scaled = Scratch::take(self.queries.len() * width);
+        let mut scaled = Buffer::take(self.queries.len() * width);
         for (query, scaled) in self.queries.clone().zip(scaled.chunks_exact_mut(width)) {
             let place = self
                 .attention
@@ -212,7 +212,7 @@ impl Attend<'_> {
                 c_stride: KEYS,
                 start: Start::Zero,
             };
-            // SAFETY: the scratch buffers hold `rows` rows; KEYS is a multiple of the panel.
+            // SAFETY: the buffers hold `rows` rows; KEYS is a multiple of the panel.
             unsafe { multiply::<S, 2>(simd, product) };
         }
     }

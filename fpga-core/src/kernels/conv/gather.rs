@@ -9,7 +9,7 @@ use crate::kernels::level::Level;
 use crate::kernels::micro::{Product, Start, multiply};
 use crate::kernels::pack::{Block, pack_panel};
 use crate::kernels::parallel::{Shared, for_each, threads};
-use crate::kernels::scratch::Scratch;
+use crate::kernels::pool::Buffer;
 use crate::kernels::simd::{Kernel, Simd};
 
 /// Output pixels per task.
@@ -28,7 +28,7 @@ pub(super) fn run(
     let width = level.panel();
     let panels = conv.outputs.div_ceil(width);
     let together = (PACKED / (plan.depth * width)).clamp(1, panels);
-    let mut packed = Scratch::take(together * plan.depth * width);
+    let mut packed = Buffer::take(together * plan.depth * width);
     let out = Shared::new(out);
     for first in (0..panels).step_by(together) {
         let count = together.min(panels - first);
@@ -127,7 +127,7 @@ impl Kernel for PackWeights<'_> {
     fn run<S: Simd>(self, simd: S) {
         let depth = self.plan.depth;
         let first_row = self.panel * S::PANEL;
-        let mut stored = Scratch::take(depth * S::PANEL);
+        let mut stored = Buffer::take(depth * S::PANEL);
         let block = Block {
             matrix: self.conv.weights,
             stride: depth,
@@ -166,7 +166,7 @@ impl Kernel for MultiplyPixels<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let depth = self.plan.depth;
-        let mut rows = Scratch::take(self.pixels.len() * depth);
+        let mut rows = Buffer::take(self.pixels.len() * depth);
         for (pixel, row) in self.pixels.clone().zip(rows.chunks_exact_mut(depth)) {
             self.plan.gather(self.input, pixel, row);
         }

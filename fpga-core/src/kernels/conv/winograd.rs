@@ -11,7 +11,7 @@ use crate::kernels::level::Level;
 use crate::kernels::micro::{Product, Start, multiply, read, write};
 use crate::kernels::pack::{Block, pack_panel};
 use crate::kernels::parallel::{Shared, for_each, threads};
-use crate::kernels::scratch::Scratch;
+use crate::kernels::pool::Buffer;
 use crate::kernels::simd::{Kernel, Simd};
 
 /// Values of transformed input that one batch of tiles may take.
@@ -35,7 +35,7 @@ pub(super) fn run(
     let batch = (TRANSFORMED / per_tile / TILES * TILES)
         .max(TILES)
         .min(plan.tiles);
-    let mut transformed = Scratch::take(plan.blocks * 36 * (batch * CHANNELS + SKEW));
+    let mut transformed = Buffer::take(plan.blocks * 36 * (batch * CHANNELS + SKEW));
     let out = Shared::new(out);
     for first in (0..plan.tiles).step_by(batch) {
         let count = batch.min(plan.tiles - first);
@@ -236,9 +236,9 @@ impl Kernel for Multiply<'_> {
         let tiles = self.to - self.from;
         let product_stride = tiles * S::PANEL + SKEW;
         let kernel_stride = CHANNELS * S::PANEL + SKEW;
-        let mut raw = Scratch::take(CHANNELS * 9 * S::PANEL);
-        let mut kernels = Scratch::take(36 * kernel_stride);
-        let mut products = Scratch::take(36 * product_stride);
+        let mut raw = Buffer::take(CHANNELS * 9 * S::PANEL);
+        let mut kernels = Buffer::take(36 * kernel_stride);
+        let mut products = Buffer::take(36 * product_stride);
         for block in 0..self.tiles.plan.blocks {
             let first_channel = block * CHANNELS;
             let count = CHANNELS.min(channels - first_channel);

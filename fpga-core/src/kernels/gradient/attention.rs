@@ -12,7 +12,7 @@ use crate::kernels::math::exp;
 use crate::kernels::micro::{Product, Start, multiply};
 use crate::kernels::pack::{Block, pack_panel};
 use crate::kernels::parallel::{Shared, for_each};
-use crate::kernels::scratch::Scratch;
+use crate::kernels::pool::Buffer;
 use crate::kernels::simd::{Kernel, Simd};
 use crate::kernels::weights::WeightView;
 
@@ -79,13 +79,13 @@ struct Head<'a> {
 
 /// A matrix in panels: `[count][rows][panel]`.
 struct Panels {
-    values: Scratch,
+    values: Buffer,
     rows: usize,
 }
 
 /// Scores or weights of one block of queries, `[QUERIES][stride]`.
 struct Scores {
-    values: Scratch,
+    values: Buffer,
     stride: usize,
 }
 
@@ -117,11 +117,11 @@ impl Kernel for Head<'_> {
         let key_rows = self.rows(simd, &key[self.place(keys, 0)..], keys);
         let stride = keys.next_multiple_of(S::PANEL) + SKEW;
         let scores = || Scores {
-            values: Scratch::take(QUERIES * stride),
+            values: Buffer::take(QUERIES * stride),
             stride,
         };
         let (mut weights, mut slopes) = (scores(), scores());
-        let mut turned = Scratch::take(keys * (QUERIES + SKEW));
+        let mut turned = Buffer::take(keys * (QUERIES + SKEW));
         for first in (0..queries).step_by(QUERIES) {
             let count = QUERIES.min(queries - first);
             let seen = if causal {
@@ -224,7 +224,7 @@ impl Head<'_> {
         let Attention {
             keys, width, heads, ..
         } = *self.attention;
-        let mut values = Scratch::take(keys.next_multiple_of(S::PANEL) * width);
+        let mut values = Buffer::take(keys.next_multiple_of(S::PANEL) * width);
         for (index, to) in values.chunks_exact_mut(S::PANEL * width).enumerate() {
             let first = index * S::PANEL;
             let block = Block {
@@ -247,7 +247,7 @@ impl Head<'_> {
     #[inline(always)]
     fn rows<S: Simd>(&self, simd: S, from: &[f32], count: usize) -> Panels {
         let Attention { width, heads, .. } = *self.attention;
-        let mut values = Scratch::take(width.next_multiple_of(S::PANEL) * count);
+        let mut values = Buffer::take(width.next_multiple_of(S::PANEL) * count);
         for (index, to) in values.chunks_exact_mut(S::PANEL * count).enumerate() {
             let first = index * S::PANEL;
             let length = S::PANEL.min(width - first);

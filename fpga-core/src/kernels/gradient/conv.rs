@@ -11,7 +11,7 @@ use super::linear::LinearGradient;
 use super::product::{Source, transposed_product};
 use crate::kernels::conv::{Convolution, Shape, Window, sources};
 use crate::kernels::level::Level;
-use crate::kernels::scratch::Scratch;
+use crate::kernels::pool::Buffer;
 use crate::kernels::weights::WeightView;
 
 /// A convolution that is gone back through.
@@ -49,7 +49,7 @@ impl ConvolutionGradient {
         if enlarged == self.input {
             self.turned(weights, gradient, out);
         } else {
-            let mut large = Scratch::take(enlarged.len());
+            let mut large = Buffer::take(enlarged.len());
             self.turned(weights, gradient, &mut large);
             self.collect(&large, out);
         }
@@ -69,7 +69,7 @@ impl ConvolutionGradient {
         let taps = self.window.kernel * self.window.kernel;
         let (channels, width) = (self.input.channels, taps * self.input.channels);
         let patches = Patches::new(self, input);
-        let mut sums = Scratch::take(self.outputs * width);
+        let mut sums = Buffer::take(self.outputs * width);
         let level = Level::current();
         transposed_product(level, gradient, self.outputs, &patches, width, &mut sums);
         // Patches are ordered tap first, weights channel first.
@@ -120,7 +120,7 @@ impl ConvolutionGradient {
             self.outputs * channels * taps,
             "convolution gradient: number of weights"
         );
-        let mut turned = Scratch::take(weights.len());
+        let mut turned = Buffer::take(weights.len());
         for (channel, to) in turned.chunks_exact_mut(self.outputs * taps).enumerate() {
             for (output, to) in to.chunks_exact_mut(taps).enumerate() {
                 let from = &weights[(output * channels + channel) * taps..][..taps];
@@ -150,7 +150,7 @@ impl ConvolutionGradient {
     }
 
     /// The gradient on a map of the input's size: each output where the middle of its window lay.
-    fn spread(&self, gradient: &[f32], shape: Shape) -> Scratch {
+    fn spread(&self, gradient: &[f32], shape: Shape) -> Buffer {
         let result = self.result();
         assert_eq!(gradient.len(), result.len(), "convolution gradient: length");
         let Window {
@@ -160,7 +160,7 @@ impl ConvolutionGradient {
             ..
         } = self.window;
         let (shift, channels) = (kernel / 2 - before, self.outputs);
-        let mut spread = Scratch::take(shape.len());
+        let mut spread = Buffer::take(shape.len());
         let rows = spread.par_chunks_exact_mut((shape.width * channels).max(1));
         rows.enumerate().for_each(|(index, row)| {
             row.fill(0.0);

@@ -14,7 +14,7 @@ use crate::kernels::conv::Shape;
 use crate::kernels::level::Level;
 use crate::kernels::norm::{Sums, kept};
 use crate::kernels::parallel::{Shared, for_each};
-use crate::kernels::scratch::Scratch;
+use crate::kernels::pool::Buffer;
 use crate::kernels::simd::{Kernel, Simd};
 
 /// A group norm that is gone back through.
@@ -60,7 +60,7 @@ impl GroupNormGradient<'_> {
         }
         let parts = parts(pixels, batch);
 
-        let mut sums = Scratch::take(batch * parts * 2 * channels);
+        let mut sums = Buffer::take(batch * parts * 2 * channels);
         let to_sums = Shared::new(&mut sums);
         for_each(batch * parts, |task| {
             let (first, pixels) = (task / parts * pixels, part(pixels, parts, task));
@@ -71,7 +71,7 @@ impl GroupNormGradient<'_> {
                 sums: unsafe { to_sums.part(task * 2 * channels..(task + 1) * 2 * channels) },
             });
         });
-        let mut maps = Scratch::take(batch * 5 * channels);
+        let mut maps = Buffer::take(batch * 5 * channels);
         for (picture, map) in maps.chunks_exact_mut(5 * channels).enumerate() {
             let first_pixel = &input[picture * pixels * channels..][..channels];
             let sums = &sums[picture * parts * 2 * channels..][..parts * 2 * channels];
@@ -93,7 +93,7 @@ impl GroupNormGradient<'_> {
                 sums: unsafe { to_sums.part(task * 2 * channels..(task + 1) * 2 * channels) },
             });
         });
-        let mut totals = Scratch::take(batch * 2 * channels);
+        let mut totals = Buffer::take(batch * 2 * channels);
         for (picture, totals) in totals.chunks_exact_mut(2 * channels).enumerate() {
             join(
                 &sums[picture * parts * 2 * channels..][..parts * 2 * channels],
@@ -127,7 +127,7 @@ impl GroupNormGradient<'_> {
     /// Mean and `1/σ` of every channel's group, from sums of distances to the first pixel.
     fn moments(&self, first_pixel: &[f32], sums: &[f32], pixels: usize, map: &mut [f32]) {
         let channels = self.weight.len();
-        let mut total = Scratch::take(2 * channels);
+        let mut total = Buffer::take(2 * channels);
         join(sums, &mut total);
         let (means, inverses) = map.split_at_mut(channels);
         let (size, count) = (channels / self.groups, pixels as f64);
@@ -294,7 +294,7 @@ impl LayerNormGradient<'_> {
         let lengths = [to_weight.len(), to_bias.len()];
         assert_eq!(lengths, [width; 2], "layer norm gradient: widths");
         let parts = parts(rows, 1);
-        let mut sums = Scratch::take(parts * 2 * width);
+        let mut sums = Buffer::take(parts * 2 * width);
         let (to, to_sums) = (Shared::new(out), Shared::new(&mut sums));
         for_each(parts, |task| {
             let rows = part(rows, parts, task);
@@ -309,7 +309,7 @@ impl LayerNormGradient<'_> {
                 sums: unsafe { to_sums.part(task * 2 * width..(task + 1) * 2 * width) },
             });
         });
-        let mut total = Scratch::take(2 * width);
+        let mut total = Buffer::take(2 * width);
         join(&sums, &mut total);
         to_weight.copy_from_slice(&total[..width]);
         to_bias.copy_from_slice(&total[width..]);

@@ -7,7 +7,7 @@ use crate::kernels::activation::{get, registers, set};
 use crate::kernels::level::Level;
 use crate::kernels::micro::{Product, Start, multiply};
 use crate::kernels::parallel::{Shared, for_each, for_each_range, threads};
-use crate::kernels::scratch::Scratch;
+use crate::kernels::pool::Buffer;
 use crate::kernels::simd::{Kernel, Simd};
 
 /// Values of `B` that are packed at once.
@@ -76,7 +76,7 @@ pub(super) fn product(
     let panels = columns.div_ceil(width);
     let most = (PACKED / (panels * width)).clamp(SHALLOWEST, DEPTH);
     let depth = left.depth.div_ceil(left.depth.div_ceil(most));
-    let mut packed = Scratch::take(panels * width * depth);
+    let mut packed = Buffer::take(panels * width * depth);
     let out = Shared::new(out);
     for from in (0..left.depth).step_by(depth) {
         let count = depth.min(left.depth - from);
@@ -125,7 +125,7 @@ pub(super) fn transposed_product(
         "product: length of the left matrix"
     );
     let stride = depth.next_multiple_of(16) + SKEW;
-    let mut turned = Scratch::take(rows * stride);
+    let mut turned = Buffer::take(rows * stride);
     let to = Shared::new(&mut turned);
     for_each_range(depth.div_ceil(16), 4, |parts| {
         level.run(Transpose {
@@ -160,7 +160,7 @@ impl<B: Source> Kernel for PackRows<'_, B> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let mut buffer = Scratch::take(self.columns);
+        let mut buffer = Buffer::take(self.columns);
         for row in self.rows {
             let values = self.right.row(self.from + row, &mut buffer);
             for first in (0..self.columns).step_by(S::PANEL) {

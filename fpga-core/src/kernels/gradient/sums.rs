@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::kernels::activation::{get, registers, set};
 use crate::kernels::level::Level;
 use crate::kernels::parallel::{Shared, for_each, threads};
-use crate::kernels::scratch::Scratch;
+use crate::kernels::pool::Buffer;
 use crate::kernels::simd::{Kernel, Simd};
 
 /// Rows whose f32 sums are trusted.
@@ -28,7 +28,7 @@ pub(crate) fn column_sums(values: &[f32], groups: usize, out: &mut [f32]) {
     assert_eq!(out.len(), groups * width, "sums: output length");
     assert_eq!(values.len(), groups * rows * width, "sums: input length");
     let parts = parts(rows, groups);
-    let mut sums = Scratch::take(groups * parts * width);
+    let mut sums = Buffer::take(groups * parts * width);
     let shared = Shared::new(&mut sums);
     for_each(groups * parts, |task| {
         let rows = part(rows, parts, task);

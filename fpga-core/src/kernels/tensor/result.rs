@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use burn::tensor::Bytes;
 use burn_std::{AccessError, AccessPolicy, AllocationController, AllocationProperty};
 
-use crate::kernels::scratch::Scratch;
+use crate::kernels::pool::Buffer;
 
 /// Fewer values than this are served well by the usual allocator.
 const SMALLEST: usize = 64 << 10;
@@ -17,8 +17,7 @@ pub(super) fn filled(length: usize, fill: impl FnOnce(&mut [f32])) -> Bytes {
         fill(&mut values);
         return Bytes::from_elems(values);
     }
-    // It may live as long as a skip connection does: not much larger than needed.
-    let mut values = Scratch::at_most(length, length / 8);
+    let mut values = Buffer::take(length);
     fill(&mut values);
     let bytes = size_of_val(&values[..]);
     // SAFETY: all `bytes` of the buffer are initialised.
@@ -26,7 +25,7 @@ pub(super) fn filled(length: usize, fill: impl FnOnce(&mut [f32])) -> Bytes {
 }
 
 /// A buffer as tensors own it: they may write to it, and copy it when it must grow or become a `Vec`.
-struct Pooled(Scratch);
+struct Pooled(Buffer);
 
 impl AllocationController for Pooled {
     fn alloc_align(&self) -> usize {
