@@ -5,10 +5,10 @@ use image::{Rgb, RgbImage};
 use ndarray::Array2;
 
 use super::model::StableDiffusion;
-use super::picture::{mask_to_tensor, pad_to_multiple, picture_to_tensor};
 use crate::diffusion::NoiseSource;
 use crate::error::{Error, Result};
 use crate::sampler::{Keep, Sampler};
+use crate::vae::{mask_to_tensor, pad_to_multiple, picture_to_tensor};
 
 /// What a job starts from.
 #[derive(Clone, Copy, Debug)]

@@ -4,9 +4,9 @@ use burn::tensor::{Device, Tensor};
 use image::RgbImage;
 
 use super::guided::ActiveControl;
-use super::picture::picture_to_tensor;
 use crate::control::{ControlNet, RepControlNet};
 use crate::error::{Context, Error, Result};
+use crate::vae::picture_to_tensor;
 
 /// Spatial guidance of one ControlNet.
 #[derive(Clone, Debug)]

@@ -13,7 +13,6 @@ use super::guided::Guided;
 use super::job::{Level, Monitor, Phase, Progress};
 use super::model::StableDiffusion;
 use super::people::{People, PersonReport};
-use super::picture::tensor_to_pictures;
 use super::prompt::{Prompt, PromptChange, PromptPair, encode_prompts};
 use super::seed::{NoiseKind, resolve_seed};
 use super::watch::watch_steps;
@@ -23,6 +22,7 @@ use crate::identity::{LeakageMeter, RegionMask};
 use crate::sampler::{Sampler, SamplerKind, sample, sample_within};
 use crate::text::LongPrompt;
 use crate::vae::Tiling;
+use crate::vae::tensor_to_pictures;
 
 /// One job of a [`PortraitGenerator`].
 #[derive(Clone, Debug)]

@@ -14,7 +14,6 @@ mod job;
 mod memory;
 mod model;
 mod people;
-mod picture;
 mod preview;
 mod prompt;
 mod recognition;
@@ -34,9 +33,6 @@ pub use job::{CancelToken, Level, Monitor, Phase, Progress};
 pub use memory::JobMemory;
 pub use model::{LoadOptions, StableDiffusion};
 pub use people::{IdentityTokens, People, PersonReport, Place, PortraitIdentity};
-pub use picture::{
-    host_values, mask_to_tensor, picture_to_tensor, tensor_to_pictures, to_unit_range,
-};
 pub use preview::LatentPreview;
 pub use prompt::{Prompt, PromptChange, PromptEncoder, PromptPair, TextEncoder};
 pub use recognition::Recognition;
@@ -47,3 +43,7 @@ pub use restore::{
     read_faces,
 };
 pub use seed::NoiseKind;
+
+pub use crate::vae::{
+    host_values, mask_to_tensor, picture_to_tensor, tensor_to_pictures, to_unit_range,
+};

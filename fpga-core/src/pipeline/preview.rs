@@ -6,9 +6,9 @@
 use burn::tensor::{Device, Tensor};
 use image::{Rgb, RgbImage};
 
-use super::picture::{host_values, picture_to_tensor};
 use crate::error::Result;
 use crate::vae::AutoencoderKl;
+use crate::vae::{host_values, picture_to_tensor};
 
 /// Patches along one side of the chart.
 const PATCHES: usize = 8;

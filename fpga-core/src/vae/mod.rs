@@ -9,6 +9,7 @@
 
 mod coder;
 mod config;
+mod picture;
 mod stage;
 mod tiling;
 
@@ -17,6 +18,10 @@ use burn::tensor::{Device, Tensor};
 
 pub use coder::{Decoder, Encoder};
 pub use config::{LatentScaling, VaeConfig};
+pub(crate) use picture::pad_to_multiple;
+pub use picture::{
+    host_values, mask_to_tensor, picture_to_tensor, tensor_to_pictures, to_unit_range,
+};
 pub use stage::{DownStage, MidStage, SpatialAttention, UpStage};
 pub use tiling::Tiling;
 

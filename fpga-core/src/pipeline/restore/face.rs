@@ -16,10 +16,10 @@ use crate::face::{ColourShift, match_colour};
 use crate::pipeline::guided::{Guided, GuidedDenoiser};
 use crate::pipeline::job::{Monitor, Phase, Progress};
 use crate::pipeline::model::StableDiffusion;
-use crate::pipeline::picture::{host_values, mask_to_tensor};
 use crate::pipeline::prompt::PromptPair;
 use crate::pipeline::watch::{Part, watch_part};
 use crate::sampler::{Regeneration, Trajectory, invert_ddim, regenerate};
+use crate::vae::{host_values, mask_to_tensor};
 
 /// A changed crop, and what was measured on the way.
 pub(super) struct Candidate {

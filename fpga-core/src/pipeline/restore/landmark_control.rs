@@ -9,7 +9,7 @@ use crate::error::{Context, Error, Result};
 use crate::face::Landmarks5;
 use crate::pipeline::control::{Control, ControlMode};
 use crate::pipeline::guided::ActiveControl;
-use crate::pipeline::picture::picture_to_tensor;
+use crate::vae::picture_to_tensor;
 
 /// A ControlNet that was trained on drawings of five landmarks (InstantID's).
 #[derive(Clone, Copy, Debug)]
