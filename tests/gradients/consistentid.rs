@@ -6,7 +6,7 @@ use fpga_core::nn::map_parameters;
 use fpga_core::train::diffusion::{
     DiffusionBatch, FaceTarget, Inputs, Networks, PartTarget, Trainable, Trainee,
 };
-use fpga_core::weights::{AdapterFile, Storage, save_adapter};
+use fpga_core::weights::{AdapterFile, AdapterParts, Storage};
 use fpga_tests::parity::Tensors;
 
 use crate::case::{Case, batch, device, fixtures, inputs, unet};
@@ -34,10 +34,14 @@ fn projector_part_encoder_and_projections() {
     let slopes = map_parameters(trainee, |path, _| gradients.get(path).cloned());
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gradients.safetensors");
-    let attention = (slopes.identity.as_ref().unwrap(), slopes.unet.config());
-    let projector = slopes.projector.as_ref().unwrap();
-    let facial = slopes.facial.as_ref();
-    save_adapter(attention, projector, facial, &path, Storage::F32).unwrap();
+    let parts = AdapterParts {
+        unet: &slopes.unet,
+        attention: slopes.identity.as_ref().unwrap(),
+        projector: slopes.projector.as_ref().unwrap(),
+        facial: slopes.facial.as_ref(),
+        lora: None,
+    };
+    parts.save(&path, Storage::F32).unwrap();
     let found = Tensors::read(&path).unwrap();
     assert_eq!(learned, case.expected.iter().count());
     for (name, expected) in case.expected.iter() {
@@ -67,7 +71,9 @@ pub(crate) fn adapter() -> Trainee {
         facial: file.facial_encoder(at.0, at.1).unwrap(),
         ..Networks::new(unet)
     };
-    Trainable::Identity.prepare(networks, 0).unwrap()
+    Trainable::Identity { lora: None }
+        .prepare(networks, 0)
+        .unwrap()
 }
 
 /// One person in each picture, known by features; words for their parts.

@@ -12,7 +12,8 @@ use fpga_core::unet::AttentionSite;
 
 use crate::case::{Case, unet, with_condition};
 use crate::consistentid::{adapter, people_with_parts};
-use crate::parts::{controlnet, low_rank, modal, people};
+use crate::parts::people;
+use crate::trainees::{controlnet, identity, low_rank, modal};
 
 /// Largest relative error of a slope; the loss itself is f32.
 const ALLOWED: f64 = 1e-3;
@@ -22,7 +23,6 @@ const STEPS: [f64; 8] = [0.08, 0.04, 0.02, 0.01, 0.005, 0.0025, 0.00125, 0.0006]
 #[test]
 fn slopes_are_those_of_finite_differences() {
     let case = Case::read("training_parts", "identity");
-    let (people, with_people) = people(&case);
     let full = Trainable::Full.prepare(Networks::new(unet()), 0).unwrap();
     let part = |row: usize, token| PartTarget {
         token,
@@ -32,7 +32,7 @@ fn slopes_are_those_of_finite_differences() {
     let batch = DiffusionBatch {
         condition: with_condition().condition,
         parts: vec![vec![part(0, 1), part(0, 4)], vec![part(1, 2)]],
-        ..with_people
+        ..people(&case)
     };
     let known_by_features = DiffusionBatch {
         condition: with_condition().condition,
@@ -40,10 +40,10 @@ fn slopes_are_those_of_finite_differences() {
     };
     let lora = low_rank(&Case::read("training_parts", "lora"));
     for (learner, trainee) in [
-        ("modal branch", modal()),
+        ("modal branch", modal("training_parts/modal")),
         ("ControlNet", controlnet()),
         ("low-rank additions", lora),
-        ("identity projections", people),
+        ("identity projections", identity(&case)),
         ("UNet", full),
         ("ConsistentID", adapter()),
     ] {

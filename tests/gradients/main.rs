@@ -6,3 +6,4 @@ mod consistentid;
 mod differences;
 mod objectives;
 mod parts;
+mod trainees;

@@ -1,20 +1,15 @@
 //! Whole objectives, from clean latents to the loss: what is drawn, how it is weighed, who is active.
 
 use burn::tensor::Tensor;
-use fpga_core::control::{Coefficients, ModalUNet};
 use fpga_core::diffusion::{NoiseSchedule, Prediction, ScheduleConfig};
-use fpga_core::identity::IdentityAttentionConfig;
-use fpga_core::nn::map_parameters;
 use fpga_core::train::diffusion::{
     CloneFaceTuning, DiffusionBatch, DiffusionObjective, FaceTarget, Focus, Modality, Networks,
     Trainable, Trainee,
 };
 use fpga_core::train::{Draw, Objective};
-use fpga_core::weights::{Storage, load_rep_controlnet};
 
-use crate::case::{
-    Case, batch, device, diffusers_name, fixtures, plain, rep_name, unet, with_condition,
-};
+use crate::case::{Case, batch, device, fixtures, unet, with_condition};
+use crate::trainees::{identity, identity_name, modal, modal_name};
 
 /// Of all draws.
 const SEED: u64 = 3;
@@ -65,25 +60,7 @@ fn faces_count_more() {
 #[test]
 fn clone_face_tuning_of_the_projections_of_people() {
     let case = Case::read("training_objectives", "clone_face");
-    let config = IdentityAttentionConfig {
-        token_width: 5,
-        widths: unet()
-            .config()
-            .cross_attention()
-            .iter()
-            .map(|layer| layer.width)
-            .collect(),
-    };
-    let networks = Networks {
-        identity: Some(config.init(&device())),
-        ..Networks::new(unet())
-    };
-    let name = |path: &str| path.strip_prefix("identity.").unwrap().to_owned();
-    let trainee = Trainable::Identity.prepare(networks, 0).unwrap();
-    let trainee = map_parameters(trainee, |path, _| {
-        path.starts_with("identity.")
-            .then(|| case.value(&name(path)))
-    });
+    let trainee = identity(&case);
     let mut faces = faces(&case);
     for (row, faces) in faces.iter_mut().enumerate() {
         let tokens = case.values.tensor(&format!("tokens.{row}"), &device());
@@ -99,24 +76,13 @@ fn clone_face_tuning_of_the_projections_of_people() {
     };
     let batch = DiffusionBatch { faces, ..batch() };
     let loss = loss(&objective, &trainee, &batch, 6);
-    case.compare_all(&trainee, loss, name);
+    case.compare_all(&trainee, loss, identity_name);
 }
 
 #[test]
 fn two_steps_of_multi_mode_fusion() {
     let case = Case::read("training_objectives", "fusion");
-    let base = unet();
-    let file = fixtures().join("training_objectives/fusion.safetensors");
-    let (net, _) = load_rep_controlnet(file, &base, Storage::AsStored, &device()).unwrap();
-    let coefficients = Coefficients {
-        alpha: 0.9,
-        beta: 1.0,
-    };
-    let net = net.with_coefficients(coefficients).unwrap();
-    let trainee = Trainee {
-        modal: vec![ModalUNet::attach(base.clone(), &net).unwrap().learning()],
-        ..plain(base)
-    };
+    let trainee = modal("training_objectives/fusion");
     let skeletons = with_condition();
     let condition = skeletons.condition.clone().unwrap().flip([3]);
     let landmarks = DiffusionBatch {
@@ -133,13 +99,7 @@ fn two_steps_of_multi_mode_fusion() {
     };
     let both =
         loss(&objective, &trainee, &skeletons, 0) + loss(&objective, &trainee, &landmarks, 1);
-    case.compare_all(&trainee, both / 2.0, |path| {
-        let path = path.strip_prefix("modal.0.").unwrap();
-        match path.strip_prefix("unet.") {
-            Some(path) => rep_name(path.strip_suffix(".modal.weight").unwrap()),
-            None => path.to_owned(),
-        }
-    });
+    case.compare_all(&trainee, both / 2.0, modal_name);
 }
 
 fn objective(prediction: Prediction) -> DiffusionObjective {
@@ -161,13 +121,7 @@ fn loss(
 fn compare_part(name: &str, objective: &DiffusionObjective, batch: &DiffusionBatch, step: u64) {
     let case = Case::read("training_objectives", name);
     let trainee = Trainable::Full.prepare(Networks::new(unet()), 0).unwrap();
-    let found = case.gradients(&trainee, loss(objective, &trainee, batch, step));
-    for (name, expected) in case.expected.iter() {
-        let path = found
-            .iter()
-            .find(|(path, _)| diffusers_name(path.strip_prefix("unet.").unwrap()) == name);
-        case.compare(name, path.unwrap().1.clone(), expected);
-    }
+    case.compare_known(&trainee, loss(objective, &trainee, batch, step));
 }
 
 /// Whose identity nobody knows.

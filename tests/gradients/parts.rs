@@ -1,70 +1,34 @@
 //! Every part that can learn gets the gradients that PyTorch gives, and nothing else gets any.
 
 use burn::tensor::Tensor;
-use fpga_core::control::{Coefficients, ModalUNet};
-use fpga_core::identity::IdentityAttentionConfig;
-use fpga_core::nn::map_parameters;
 use fpga_core::train::diffusion::{
-    DiffusionBatch, FaceTarget, Inputs, Localisation, LoraConfig, Networks, PartTarget, Predicted,
-    Trainable, Trainee,
+    DiffusionBatch, FaceTarget, Inputs, Localisation, Networks, PartTarget, Predicted, Trainable,
+    Trainee,
 };
 use fpga_core::unet::AttentionSite;
-use fpga_core::weights::{ModelFolder, Storage, load_rep_controlnet};
 use fpga_tests::parity::Tensors;
 
-use crate::case::{
-    Case, batch, device, diffusers_name, fixtures, inputs, plain, rep_name, unet, with_condition,
+use crate::case::{Case, batch, device, diffusers_name, fixtures, inputs, unet, with_condition};
+use crate::trainees::{
+    controlnet, identity, identity_name, low_rank, low_rank_name, modal, modal_name,
 };
 
 #[test]
 fn a_modal_branch_and_its_encoder() {
     let case = Case::read("training_parts", "modal");
-    let trainee = modal();
-    case.compare_all(&trainee, error(&trainee, &with_condition()), |path| {
-        let path = path.strip_prefix("modal.0.").unwrap();
-        match path.strip_prefix("unet.") {
-            Some(path) => rep_name(path.strip_suffix(".modal.weight").unwrap()),
-            None => path.to_owned(),
-        }
-    });
-}
-
-/// With branches on all layers.
-pub(crate) fn modal() -> Trainee {
-    let unet = unet();
-    let file = fixtures().join("training_parts/modal.safetensors");
-    let (net, report) = load_rep_controlnet(file, &unet, Storage::AsStored, &device()).unwrap();
-    assert_eq!(report.unused, ["loss"]);
-    let coefficients = Coefficients {
-        alpha: 0.9,
-        beta: 1.0,
-    };
-    let net = net.with_coefficients(coefficients).unwrap();
-    let modal = ModalUNet::attach(unet.clone(), &net).unwrap().learning();
-    Trainee {
-        modal: vec![modal],
-        ..plain(unet)
-    }
+    let trainee = modal("training_parts/modal");
+    let loss = error(&trainee, &with_condition());
+    case.compare_all(&trainee, loss, modal_name);
 }
 
 #[test]
 fn a_controlnet() {
     let case = Case::read("training_parts", "controlnet");
     let trainee = controlnet();
-    case.compare_all(&trainee, error(&trainee, &with_condition()), |path| {
+    let loss = error(&trainee, &with_condition());
+    case.compare_all(&trainee, loss, |path| {
         diffusers_name(path.strip_prefix("controlnet.").unwrap())
     });
-}
-
-/// With a voice already.
-pub(crate) fn controlnet() -> Trainee {
-    let folder = ModelFolder::open(fixtures().join("training_parts/controlnet"), None).unwrap();
-    let (net, _) = folder.controlnet(Storage::AsStored, &device()).unwrap();
-    let networks = Networks {
-        controlnet: Some(net),
-        ..Networks::new(unet())
-    };
-    Trainable::ControlNet.prepare(networks, 0).unwrap()
 }
 
 #[test]
@@ -74,59 +38,15 @@ fn low_rank_additions() {
     case.compare_all(&trainee, error(&trainee, &batch()), low_rank_name);
 }
 
-fn low_rank_name(path: &str) -> String {
-    let (owner, factor) = path
-        .strip_prefix("unet.")
-        .unwrap()
-        .split_once(".lora.")
-        .unwrap();
-    format!("{}.{factor}", diffusers_name(owner))
-}
-
-/// Both factors far from zero.
-pub(crate) fn low_rank(case: &Case) -> Trainee {
-    let config = LoraConfig {
-        rank: 2,
-        alpha: 3.0,
-    };
-    let trainee = Trainable::Lora(config)
-        .prepare(Networks::new(unet()), 0)
-        .unwrap();
-    map_parameters(trainee, |path, _| {
-        path.contains(".lora.")
-            .then(|| case.value(&low_rank_name(path)))
-    })
-}
-
 #[test]
 fn identity_projections_of_people_with_masks() {
     let case = Case::read("training_parts", "identity");
-    let (trainee, batch) = people(&case);
-    let name = |path: &str| path.strip_prefix("identity.").unwrap().to_owned();
-    case.compare_all(&trainee, error(&trainee, &batch), name);
+    let (trainee, batch) = (identity(&case), people(&case));
+    case.compare_all(&trainee, error(&trainee, &batch), identity_name);
 }
 
 /// One person in each picture.
-pub(crate) fn people(case: &Case) -> (Trainee, DiffusionBatch) {
-    let config = IdentityAttentionConfig {
-        token_width: 5,
-        widths: unet()
-            .config()
-            .cross_attention()
-            .iter()
-            .map(|layer| layer.width)
-            .collect(),
-    };
-    let networks = Networks {
-        identity: Some(config.init(&device())),
-        ..Networks::new(unet())
-    };
-    let trainee = Trainable::Identity.prepare(networks, 0).unwrap();
-    let name = |path: &str| path.strip_prefix("identity.").unwrap().to_owned();
-    let trainee = map_parameters(trainee, |path, _| {
-        path.starts_with("identity.")
-            .then(|| case.value(&name(path)))
-    });
+pub(crate) fn people(case: &Case) -> DiffusionBatch {
     let face = |row: usize| {
         vec![FaceTarget {
             region: case.region(&format!("mask.{row}")),
@@ -138,11 +58,10 @@ pub(crate) fn people(case: &Case) -> (Trainee, DiffusionBatch) {
             features: None,
         }]
     };
-    let batch = DiffusionBatch {
+    DiffusionBatch {
         faces: vec![face(0), face(1)],
         ..batch()
-    };
-    (trainee, batch)
+    }
 }
 
 #[test]
@@ -168,13 +87,7 @@ fn attention_that_is_to_stay_where_it_belongs() {
         let predicted = predict(&trainee, &batch(), watch);
         let placed = place.loss(&predicted.maps, &parts).unwrap().unwrap();
         let loss = error_of(predicted.output) + placed * place.weight;
-        let found = case.gradients(&trainee, loss);
-        for (name, expected) in case.expected.iter() {
-            let path = found
-                .iter()
-                .find(|(path, _)| diffusers_name(path.strip_prefix("unet.").unwrap()) == name);
-            case.compare(name, path.unwrap().1.clone(), expected);
-        }
+        case.compare_known(&trainee, loss);
     }
 }
 

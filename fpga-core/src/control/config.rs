@@ -1,13 +1,13 @@
-//! Sizes of a ControlNet, read from diffusers' `config.json`.
+//! Sizes of a ControlNet, read from diffusers' `config.json` and written as one.
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::error::{Context, Error, Result};
 use crate::unet::EncoderConfig;
 
 /// Order of the condition picture's channels that the network was trained on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChannelOrder {
     /// Red first.
@@ -73,6 +73,20 @@ impl ControlNetConfig {
         Ok(config)
     }
 
+    /// A diffusers `ControlNetModel` configuration that reads back as this one.
+    ///
+    /// # Errors
+    /// As [`EncoderConfig::to_json`].
+    pub fn to_json(&self) -> Result<Value> {
+        let mut written = self.encoder.to_json()?;
+        written["_class_name"] = json!("ControlNetModel");
+        written["conditioning_channels"] = json!(self.condition_channels);
+        written["controlnet_conditioning_channel_order"] = json!(self.channel_order);
+        written["conditioning_embedding_out_channels"] = json!(self.condition_widths);
+        written["global_pool_conditions"] = json!(self.global_pool);
+        Ok(written)
+    }
+
     /// Checks that every size is possible.
     ///
     /// # Errors
@@ -95,5 +109,25 @@ impl ControlNetConfig {
     /// How many times smaller the latents are than the condition picture.
     pub fn shrinkage(&self) -> usize {
         1 << (self.condition_widths.len() - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_reads_back_the_same() {
+        let config = ControlNetConfig::from_json(&json!({
+            "block_out_channels": [32, 64],
+            "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],
+            "conditioning_embedding_out_channels": [8, 16, 24],
+            "controlnet_conditioning_channel_order": "bgr",
+            "conditioning_channels": 1,
+            "global_pool_conditions": true,
+        }))
+        .unwrap();
+        let written = config.to_json().unwrap();
+        assert_eq!(ControlNetConfig::from_json(&written).unwrap(), config);
     }
 }

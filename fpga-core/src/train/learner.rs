@@ -8,108 +8,21 @@ use std::time::Instant;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 use image::RgbImage;
-use serde::{Deserialize, Serialize};
 
 use super::average::{Average, tracked_like};
 use super::checkpoint::{Snapshot, State};
+use super::config::LearnerConfig;
 use super::curve::draw_curve;
 use super::draw::Draw;
 use super::gradients::GradientSet;
 use super::objective::Objective;
-use super::optimizer::{Adam, AdamMemory, AdamSettings};
-use super::rate::LearningRate;
+use super::optimizer::{Adam, AdamMemory};
 use super::report::{Journal, StepReport};
 use super::source::BatchSource;
+use super::watch::Watch;
 use super::workers::{Found, Replicas, backward};
 use crate::error::{Context, Error, Result};
 use crate::nn::{ModulePath, ParameterSet, map_parameters};
-
-/// How a training runs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LearnerConfig {
-    /// Steps of the whole training.
-    pub steps: u64,
-    /// What all random numbers follow from.
-    pub seed: u64,
-    /// Batches whose gradients are averaged for one step.
-    pub accumulate: u64,
-    /// Learning rate.
-    pub rate: LearningRate,
-    /// Optimiser.
-    pub adam: AdamSettings,
-    /// Decay of the slow average; 0.9999 is usual.
-    pub average: Option<f64>,
-    /// Steps between two checkpoints, and between two loss curves.
-    pub checkpoint_every: u64,
-    /// How many checkpoints stay.
-    pub keep: usize,
-    /// Steps between two looks at samples.
-    pub sample_every: Option<u64>,
-}
-
-impl LearnerConfig {
-    /// `steps` steps at a constant rate, one batch each, a checkpoint every thousand.
-    pub fn new(steps: u64, rate: f64) -> Self {
-        Self {
-            steps,
-            seed: 0,
-            accumulate: 1,
-            rate: LearningRate::constant(rate),
-            adam: AdamSettings::default(),
-            average: None,
-            checkpoint_every: 1000,
-            keep: 2,
-            sample_every: None,
-        }
-    }
-
-    /// Checks that every number is possible.
-    ///
-    /// # Errors
-    /// Names the first that is not.
-    pub fn check(&self) -> Result<()> {
-        self.adam.check()?;
-        let rate = self.rate.peak;
-        let average = self.average.is_none_or(|decay| (0.0..1.0).contains(&decay));
-        for (name, fine) in [
-            ("accumulate", self.accumulate > 0),
-            ("rate", rate.is_finite() && rate >= 0.0),
-            ("average", average),
-            ("checkpoint_every", self.checkpoint_every > 0),
-            ("sample_every", self.sample_every != Some(0)),
-        ] {
-            if !fine {
-                return Err(Error::invalid(name, "is out of range"));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Looks on while a training runs.
-pub trait Watch<M> {
-    /// After every step. An error ends the training: [`Error::cancelled`] to stop.
-    ///
-    /// # Errors
-    /// The watcher's own.
-    fn on_step(&mut self, report: &StepReport) -> Result<()> {
-        let _ = report;
-        Ok(())
-    }
-
-    /// Pictures of what the model can do by now; they are written beside the checkpoints. `model` does
-    /// not track gradients, and has the slow average where there is one.
-    ///
-    /// # Errors
-    /// The watcher's own; ends the training.
-    fn sample(&mut self, model: &M, step: u64) -> Result<Vec<RgbImage>> {
-        let _ = (model, step);
-        Ok(Vec::new())
-    }
-}
-
-/// Nobody looks on.
-impl<M> Watch<M> for () {}
 
 /// A training.
 pub struct Learner<O: Objective, S> {

@@ -40,6 +40,7 @@ pub mod diffusion;
 
 mod average;
 mod checkpoint;
+mod config;
 mod curve;
 mod draw;
 mod gradients;
@@ -53,11 +54,13 @@ mod source;
 mod streamed;
 #[cfg(test)]
 mod tests;
+mod watch;
 mod workers;
 
+pub use config::LearnerConfig;
 pub use draw::Draw;
 pub use gradients::GradientSet;
-pub use learner::{Learner, LearnerConfig, Watch};
+pub use learner::Learner;
 pub use objective::{Loss, Objective};
 pub use optimizer::AdamSettings;
 pub use progress::TerminalBar;
@@ -65,3 +68,4 @@ pub use rate::{Course, LearningRate};
 pub use report::StepReport;
 pub use source::{Alternating, BatchSource, Shuffled};
 pub use streamed::Streamed;
+pub use watch::Watch;

@@ -4,8 +4,8 @@ use std::fmt;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::learner::Watch;
 use super::report::StepReport;
+use super::watch::Watch;
 use crate::error::Result;
 
 /// Shows every step; hidden where there is no terminal.

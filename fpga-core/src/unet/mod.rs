@@ -10,6 +10,7 @@ mod diffusers;
 mod encoder;
 mod prepared;
 mod stage;
+mod to_diffusers;
 mod transformer;
 mod watch;
 

@@ -11,26 +11,23 @@ use burn::module::Module;
 use burn::tensor::Device;
 
 use super::decode::Storage;
-use super::identity_layers::{identity_attention, layer_names};
-use super::key_map::KeyMap;
+use super::identity_layers::identity_attention;
 use super::load::load;
 use super::lora::Lora;
 use super::projector_names::projector_names;
 use super::projector_sizes::{ProjectorConfig, facial_sizes, projector_sizes};
-use super::save::save_values;
 use super::source::TensorSource;
 use crate::error::{Context, Error, ErrorKind, Result};
 use crate::identity::IdentityAttention;
 use crate::identity::projector::{FacialEncoder, Projector, ResamplerInput, Shortcut};
-use crate::nn::{Flat, ParameterSet};
 use crate::unet::{UNet, UNetConfig};
 
 /// Names of the projector's section.
-const PROJECTOR: [&str; 2] = ["image_proj", "image_proj_model"];
+pub(super) const PROJECTOR: [&str; 2] = ["image_proj", "image_proj_model"];
 /// Names of the attention layers' section.
-const LAYERS: [&str; 2] = ["ip_adapter", "adapter_modules"];
+pub(super) const LAYERS: [&str; 2] = ["ip_adapter", "adapter_modules"];
 /// Name of ConsistentID's part encoder.
-const FACIAL: &str = "FacialEncoder";
+pub(super) const FACIAL: &str = "FacialEncoder";
 /// A training dump of ConsistentID holds the frozen UNet too.
 const FROZEN: &str = "unet";
 
@@ -245,43 +242,6 @@ impl AdapterFile {
             false => Lora::from_source(pairs).map(Some),
         }
     }
-}
-
-/// Writes an adapter in the layout that [`AdapterFile`] reads: without `facial` as IP-Adapter's files have
-/// it, with it as ConsistentID's.
-///
-/// # Errors
-/// `Io` if the file cannot be written.
-pub fn save_adapter(
-    (attention, unet): (&IdentityAttention, &UNetConfig),
-    projector: &Projector,
-    facial: Option<&FacialEncoder>,
-    path: &Path,
-    storage: Storage,
-) -> Result<()> {
-    let layers = match facial {
-        None => LAYERS[0],
-        Some(_) => LAYERS[1],
-    };
-    let names = projector_names().prefix("", PROJECTOR[0]);
-    let mut values = match projector {
-        Projector::Image(network) => spelled(network, &names),
-        Projector::Resampler(network) => spelled(network, &names),
-        Projector::Face(network) => spelled(network, &names),
-        Projector::FacePerceiver(network) => spelled(network, &names),
-    };
-    values.extend(spelled(attention, &layer_names(unet).prefix("", layers)));
-    if let Some(facial) = facial {
-        values.extend(spelled(facial, &projector_names().prefix("", FACIAL)));
-    }
-    save_values(path, values, &[], storage)
-}
-
-/// All values of a module by their names in the file.
-fn spelled<M: Module>(module: &M, names: &KeyMap) -> Vec<(String, Flat)> {
-    let set = ParameterSet::of(module, |_| true);
-    let spelled = |(path, flat): (&str, &Flat)| (names.key(path).name().to_owned(), flat.clone());
-    set.iter().map(spelled).collect()
 }
 
 fn is_lora(name: &str) -> bool {

@@ -5,6 +5,7 @@
 //! back. What became of every tensor is in the [`LoadReport`](crate::error::LoadReport).
 
 mod adapter_file;
+mod adapter_save;
 mod checkpoint;
 mod decode;
 mod diffusers_folder;
@@ -28,7 +29,8 @@ mod save;
 mod single_file;
 mod source;
 
-pub use adapter_file::{AdapterFile, AdapterKind, save_adapter};
+pub use adapter_file::{AdapterFile, AdapterKind};
+pub use adapter_save::AdapterParts;
 pub use checkpoint::Checkpoint;
 pub use decode::Storage;
 pub use diffusers_folder::DiffusersFolder;
@@ -44,7 +46,7 @@ pub use model_folder::{ModelFolder, read_json};
 pub use projector_names::projector_names;
 pub use random_read::RandomRead;
 pub use rep_controlnet::{load_delta, load_rep_controlnet, save_delta, save_rep_controlnet};
-pub use save::{save, save_values};
+pub use save::{save, save_json, save_values};
 pub use single_file::{SingleFile, controlnet_from_file, controlnet_from_source, vae_from_file};
 pub use source::TensorSource;
 

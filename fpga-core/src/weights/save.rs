@@ -12,6 +12,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{DType, Tensor, TensorData};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
+use serde_json::Value;
 
 use super::decode::Storage;
 use super::key_map::{KeyMap, View};
@@ -58,6 +59,20 @@ pub fn save_values(
         }
     };
     replace(path, values.into_iter().map(part).collect(), notes)
+}
+
+/// Writes a configuration to `path`, replacing a file that is there.
+///
+/// # Errors
+/// `Io` if the file cannot be written.
+pub fn save_json(value: &Value, path: &Path) -> Result<()> {
+    let beside = beside(path);
+    let text = format!("{value:#}\n");
+    let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, path));
+    written.map_err(|error| {
+        let _ = fs::remove_file(&beside);
+        Error::io(path, error)
+    })
 }
 
 /// Writes beside the file, then puts the new one in its place.

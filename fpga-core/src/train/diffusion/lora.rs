@@ -19,6 +19,11 @@ pub struct LoraConfig {
 }
 
 impl LoraConfig {
+    /// Factor of the additions: `alpha / rank`.
+    pub fn scale(&self) -> f64 {
+        self.alpha / self.rank as f64
+    }
+
     /// The module with an addition on every query, key, value and output projection of its attention
     /// layers; nothing else in it learns. The first addition is zero.
     ///
@@ -31,7 +36,7 @@ impl LoraConfig {
         }
         let attach = Attach {
             rank: self.rank,
-            scale: self.alpha / self.rank as f64,
+            scale: self.scale(),
             numbers: Mt64::new(seed),
         };
         make_parameters(&module);

@@ -15,6 +15,8 @@ mod localisation;
 mod lora;
 mod masks;
 mod objective;
+mod samples;
+mod save;
 mod trainable;
 mod trainee;
 
@@ -25,5 +27,6 @@ pub use focus::Focus;
 pub use localisation::{Localisation, balanced_l1};
 pub use lora::{LoraConfig, lora_of};
 pub use objective::DiffusionObjective;
+pub use samples::Samples;
 pub use trainable::{ModalSets, Networks, Trainable};
 pub use trainee::{Inputs, Predicted, Trainee};

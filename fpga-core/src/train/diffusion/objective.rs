@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::batch::{DiffusionBatch, Modality};
 use super::clone_face::{Activated, CloneFaceTuning};
-use super::drop::ConditionDrop;
+use super::drop::{ConditionDrop, Empty};
 use super::focus::Focus;
 use super::localisation::Localisation;
 use super::trainee::{Inputs, Trainee};
@@ -35,6 +35,8 @@ pub struct DiffusionObjective {
     pub drop: ConditionDrop,
     /// The empty prompt `[1, n, width]`; needed where text is left out.
     pub empty_text: Option<Tensor<3>>,
+    /// What CLIP sees of a picture whose normalised pixels are all 0; needed where pictures are left out.
+    pub empty_picture: Option<IdentityFeatures>,
     /// Attention that stays where it belongs.
     pub localisation: Option<Localisation>,
 }
@@ -50,6 +52,7 @@ impl DiffusionObjective {
             clone_face: None,
             drop: ConditionDrop::NONE,
             empty_text: None,
+            empty_picture: None,
             localisation: None,
         }
     }
@@ -96,7 +99,11 @@ impl DiffusionObjective {
                 return Err(Error::invalid(name, format!("is out of range: {found}")));
             }
         }
-        if self.drop.text + self.drop.all == 0.0 {
+        if self.drop.text_and_pictures > 0.0 && self.empty_picture.is_none() {
+            let why = "is needed where pictures are left out, and is not given";
+            return Err(Error::invalid("empty picture", why));
+        }
+        if !self.drop.leaves_out_text() {
             return Ok(());
         }
         let [_, tokens, width] = batch.conditioning.context.dims();
@@ -133,12 +140,19 @@ impl DiffusionObjective {
                 (batch, weights)
             }
         };
-        let empty = self.empty_text.clone().map(|text| tracked(text, &device));
-        let (batch, dropped) = self.drop.apply(batch, empty.as_ref(), draw);
+        let text = self.empty_text.clone().map(|text| tracked(text, &device));
+        let picture = self.empty_picture.clone();
+        let picture = picture.map(|features| features_on(features, &device));
+        let empty = Empty {
+            text: text.as_ref(),
+            picture: picture.as_ref(),
+        };
+        let (batch, dropped) = self.drop.apply(batch, empty, draw);
         told.extend([
             ("without_text", dropped.text),
             ("without_identity", dropped.identity),
             ("without_condition", dropped.condition),
+            ("without_pictures", dropped.pictures),
         ]);
         let skeleton = batch.modality == Modality::Skeleton;
         told.push(("skeleton", f64::from(u8::from(skeleton))));
@@ -206,7 +220,7 @@ impl Objective for DiffusionObjective {
 }
 
 /// The batch where its tensors can meet the model's.
-fn on_graph(mut batch: DiffusionBatch, device: &Device) -> DiffusionBatch {
+pub(super) fn on_graph(mut batch: DiffusionBatch, device: &Device) -> DiffusionBatch {
     batch.latents = tracked(batch.latents, device);
     batch.conditioning.context = tracked(batch.conditioning.context, device);
     if let Some(added) = &mut batch.conditioning.added {
@@ -216,16 +230,21 @@ fn on_graph(mut batch: DiffusionBatch, device: &Device) -> DiffusionBatch {
     batch.condition = batch.condition.map(|condition| tracked(condition, device));
     for face in batch.faces.iter_mut().flatten() {
         face.tokens = face.tokens.take().map(|tokens| tracked(tokens, device));
-        face.features = face.features.take().map(|known| IdentityFeatures {
-            face: known.face.map(|face| tracked(face, device)),
-            picture: known.picture.map(|picture| tracked(picture, device)),
-            picture_tokens: known.picture_tokens.map(|tokens| tracked(tokens, device)),
-        });
+        let features = face.features.take();
+        face.features = features.map(|known| features_on(known, device));
     }
     for part in batch.parts.iter_mut().flatten() {
         part.look = part.look.take().map(|look| tracked(look, device));
     }
     batch
+}
+
+fn features_on(known: IdentityFeatures, device: &Device) -> IdentityFeatures {
+    IdentityFeatures {
+        face: known.face.map(|face| tracked(face, device)),
+        picture: known.picture.map(|picture| tracked(picture, device)),
+        picture_tokens: known.picture_tokens.map(|tokens| tracked(tokens, device)),
+    }
 }
 
 fn tracked<const D: usize>(tensor: Tensor<D>, device: &Device) -> Tensor<D> {

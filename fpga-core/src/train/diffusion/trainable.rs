@@ -30,7 +30,11 @@ pub enum Trainable {
     },
     /// An identity adapter: key and value projections of identity tokens, and, where they are given, the
     /// projector that makes the tokens and the encoder of facial parts. With all three: ConsistentID.
-    Identity,
+    Identity {
+        /// Low-rank additions to the UNet's own attention that learn beside them, as the files of
+        /// IP-Adapter-FaceID and ConsistentID have them (rank 128, alpha 128).
+        lora: Option<LoraConfig>,
+    },
     /// Low-rank additions to the UNet's attention layers.
     Lora(LoraConfig),
     /// The whole UNet.
@@ -131,9 +135,14 @@ impl Trainable {
                     ..trainee
                 }
             }
-            Self::Identity => {
+            Self::Identity { lora } => {
                 let identity = trainee.identity.ok_or_else(|| needed("identity"))?;
+                let unet = match lora {
+                    Some(config) => config.attach(trainee.unet, seed)?,
+                    None => trainee.unet,
+                };
                 Trainee {
+                    unet,
                     identity: Some(identity.set_require_grad(true)),
                     projector: trainee.projector.map(|net| net.set_require_grad(true)),
                     facial: trainee.facial.map(|net| net.set_require_grad(true)),

@@ -9,15 +9,10 @@ use crate::identity::projector::IdentityFeatures;
 use crate::nn::ParameterSet;
 use crate::train::diffusion::{
     CloneFaceTuning, ConditionDrop, Focus, Localisation, LoraConfig, ModalSets, Trainable, Trainee,
-    lora_of,
 };
 use crate::train::{
     Alternating, Course, Draw, GradientSet, Learner, LearnerConfig, LearningRate, Objective,
     Shuffled, StepReport, Watch,
-};
-use crate::weights::{
-    Lora, Storage, TensorSource, identity_attention, merge_unet_loras, save_identity_attention,
-    save_unet_lora,
 };
 
 /// Mean loss over the same noise and timesteps, whenever it is asked for.
@@ -72,11 +67,17 @@ fn only_what_is_to_learn_has_gradients() {
         share: 0.1,
         sets,
     };
-    let cases: [(Trainable, Learns); 6] = [
+    let cases: [(Trainable, Learns); 7] = [
         (Trainable::ControlNet, |path| {
             path.starts_with("controlnet.")
         }),
-        (Trainable::Identity, |path| path.starts_with("identity.")),
+        (Trainable::Identity { lora: None }, |path| {
+            path.starts_with("identity.")
+        }),
+        (Trainable::Identity { lora: Some(lora) }, |path| {
+            let inside = path.starts_with("unet.") && path.contains(".lora.");
+            inside || path.starts_with("identity.")
+        }),
         (Trainable::Lora(lora), |path| {
             path.starts_with("unet.") && path.contains(".lora.")
         }),
@@ -175,6 +176,7 @@ fn modalities_alternate_and_the_log_says_what_was_left_out() {
         identity: 0.0,
         condition: 0.2,
         all: 0.1,
+        ..ConditionDrop::NONE
     };
     let objective = DiffusionObjective {
         drop,
@@ -219,7 +221,9 @@ fn an_inactive_face_teaches_nothing() {
         clone_face: Some(CloneFaceTuning::default()),
         ..objective()
     };
-    let trainee = Trainable::Identity.prepare(networks(), 1).unwrap();
+    let trainee = Trainable::Identity { lora: None }
+        .prepare(networks(), 1)
+        .unwrap();
     // Latents outside every face are noise to be predicted too; they must not count.
     let loss_with = |shift: f32| {
         let mut batch = batch(3, Modality::Skeleton);
@@ -261,7 +265,7 @@ fn what_is_missing_is_named() {
             .to_string()
     };
     assert!(prepare(Trainable::ControlNet).contains("controlnet"));
-    assert!(prepare(Trainable::Identity).contains("identity"));
+    assert!(prepare(Trainable::Identity { lora: None }).contains("identity"));
     let plain = Networks::new(unet().valid());
     let error = Trainable::Full.prepare(plain, 0).unwrap_err().to_string();
     assert!(error.contains("does not track gradients"), "{error}");
@@ -276,6 +280,12 @@ fn what_is_missing_is_named() {
         .loss(&trainee, &batch, &mut Draw::new(0, 0, 0))
         .unwrap_err();
     assert!(error.to_string().contains("empty text"), "{error}");
+    let blind = DiffusionObjective {
+        drop: ConditionDrop::CONSISTENT_ID,
+        ..objective.clone()
+    };
+    let error = loss_error(&blind, &trainee, &batch);
+    assert!(error.contains("empty picture"), "{error}");
     let long = DiffusionObjective {
         empty_text: Some(Tensor::ones([1, 7, TEXT_WIDTH], &Device::flex())),
         ..objective.clone()
@@ -310,59 +320,6 @@ fn what_is_missing_is_named() {
         error.to_string().starts_with("faces: expected 2 rows"),
         "{error}"
     );
-}
-
-#[test]
-fn what_was_learned_is_written_for_others_and_merges_to_the_same() {
-    let folder = tempfile::tempdir().unwrap();
-    let batch = batch(1, Modality::Skeleton);
-    let learned = |trainable: Trainable| {
-        let trainee = trainable.prepare(networks(), 1).unwrap();
-        let source = Shuffled::new(vec![batch.clone()], 0).unwrap();
-        let config = LearnerConfig::new(3, 1e-2);
-        let mut learner = Learner::new(objective(), trainee, source, config).unwrap();
-        learner.run(&mut ()).unwrap();
-        learner.into_model()
-    };
-    let predict = |unet: &UNet| {
-        let prepared = unet.prepare(&batch.conditioning);
-        let timesteps = Tensor::from_floats([501.0, 3.0], &Device::flex());
-        unet.forward(batch.latents.clone(), timesteps, &prepared, None)
-    };
-    let gap = |found: Tensor<4>, expected: &Tensor<4>| {
-        let difference = (found - expected.clone())
-            .square()
-            .sum()
-            .into_scalar::<f32>();
-        (difference / expected.clone().square().sum().into_scalar::<f32>()).sqrt()
-    };
-
-    let config = LoraConfig {
-        rank: 3,
-        alpha: 6.0,
-    };
-    let unet = learned(Trainable::Lora(config)).unet.valid();
-    let path = folder.path().join("lora.safetensors");
-    save_unet_lora(&lora_of(&unet), 2.0, &path, Storage::F32).unwrap();
-    let base = super::unet().valid();
-    let merged = merge_unet_loras(&base, &[(&Lora::open(&path).unwrap(), 1.0)]).unwrap();
-    let expected = predict(&unet);
-    assert!(gap(predict(&merged), &expected) < 1e-5);
-    assert!(gap(predict(&base), &expected) > 1e-3);
-
-    let identity = learned(Trainable::Identity).identity.unwrap().valid();
-    let path = folder.path().join("identity.safetensors");
-    save_identity_attention(&identity, base.config(), &path, Storage::F32).unwrap();
-    let section = TensorSource::open(&path).unwrap().scoped("ip_adapter");
-    let device = Device::flex();
-    let (again, _) =
-        identity_attention(&section, base.config(), Storage::AsStored, &device).unwrap();
-    let values = |identity: &IdentityAttention| {
-        let set = ParameterSet::of(identity, |_| true);
-        let values = set.iter().map(|(_, flat)| flat.values.clone().into_data());
-        values.collect::<Vec<_>>()
-    };
-    assert_eq!(values(&again), values(&identity));
 }
 
 #[test]

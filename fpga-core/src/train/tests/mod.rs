@@ -1,5 +1,6 @@
 //! Whole trainings of tiny networks.
 
+mod files;
 mod learning;
 mod resume;
 mod workers;

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Int, Tensor};
 use super::{Modality, batch, device, networks, objective};
 use crate::error::Result;
 use crate::nn::{Linear, ParameterSet, randomize};
-use crate::train::diffusion::{LoraConfig, Trainable, Trainee};
+use crate::train::diffusion::{DiffusionBatch, Inputs, LoraConfig, Trainable, Trainee};
 use crate::train::{Draw, Learner, LearnerConfig, Loss, Objective, Shuffled};
 
 /// Fits a linear layer; what is random would differ between whole and half batches.
@@ -78,6 +78,64 @@ fn two_workers_on_halves_equal_one_on_the_whole() {
     // And the halves matter.
     let (other, _) = train(vec![rows(0, 6)], &[]);
     assert!(whole.iter().zip(&other).any(|(a, b)| (a - b).abs() > 1e-3));
+}
+
+/// Fits a UNet to what the picture was before, with timesteps that belong to the rows: nothing is drawn,
+/// so that halves and whole see the same.
+struct Denoise;
+
+impl Objective for Denoise {
+    type Model = Trainee;
+    type Batch = (DiffusionBatch, Vec<f32>);
+
+    fn loss(&self, model: &Trainee, batch: &Self::Batch, _: &mut Draw) -> Result<Loss> {
+        let (batch, timesteps) = batch.clone();
+        let inputs = Inputs {
+            timesteps: Tensor::from_floats(timesteps.as_slice(), &device()),
+            batch: batch.clone(),
+            watch: None,
+        };
+        let error = model.predict(&inputs)?.output - batch.latents;
+        Ok(Loss::new(error.square().mean()))
+    }
+}
+
+#[test]
+fn two_workers_train_a_unet_on_halves_as_one_does_on_the_whole() {
+    let pictures = batch(1, Modality::Skeleton);
+    let timesteps = [501.0, 7.0];
+    let whole = DiffusionBatch {
+        faces: Vec::new(),
+        parts: Vec::new(),
+        ..pictures
+    };
+    let half = |row: usize| (whole.row(row), vec![timesteps[row]]);
+    let trained = |batches: Vec<(DiffusionBatch, Vec<f32>)>, workers: &[Device]| {
+        let trainee = Trainable::Full.prepare(networks(), 1).unwrap();
+        let config = LearnerConfig {
+            accumulate: batches.len() as u64,
+            ..LearnerConfig::new(4, 1e-3)
+        };
+        let source = Shuffled::new(batches, 0).unwrap();
+        let learner = Learner::new(Denoise, trainee, source, config).unwrap();
+        let mut learner = learner.on_devices(workers);
+        learner.run(&mut ()).unwrap();
+        let set = ParameterSet::of(&learner.model().unet, |_| true);
+        let values = set
+            .iter()
+            .flat_map(|(_, flat)| flat.values.clone().into_data().try_to_vec::<f32>().unwrap());
+        values.collect::<Vec<f32>>()
+    };
+    let gap = |found: &[f32], expected: &[f32]| {
+        let difference = found.iter().zip(expected).map(|(a, b)| (a - b).powi(2));
+        let size = expected.iter().map(|value| value.powi(2));
+        (difference.sum::<f32>() / size.sum::<f32>()).sqrt()
+    };
+    let alone = trained(vec![(whole.clone(), timesteps.to_vec())], &[]);
+    let shared = trained(vec![half(0), half(1)], &[device(), device()]);
+    assert!(gap(&shared, &alone) < 1e-4, "{:e}", gap(&shared, &alone));
+    let one_half = trained(vec![half(0)], &[]);
+    assert!(gap(&one_half, &alone) > 1e-3, "the other half matters");
 }
 
 /// What is drawn belongs to a batch and not to its worker, so that workers change nothing at all.

@@ -43,6 +43,11 @@ pub fn merge_text_loras(
     merge(text, part, &[clip_text_names()], loras).context(|| "text model")
 }
 
+/// Names of a UNet's attention layers, in the order of diffusers' attention processors.
+pub(super) fn processor_order(unet: &UNet) -> Vec<String> {
+    WeightTable::of(unet, &[unet_names()]).processors
+}
+
 fn merge<M: Module>(
     module: &M,
     part: LoraPart,

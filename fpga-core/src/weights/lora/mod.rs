@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 
 pub use merge::{merge_text_loras, merge_unet_loras};
 pub use names::LoraPart;
+pub(super) use save::processor_lora;
 pub use save::save_unet_lora;
 
 use names::{Role, Target, split};

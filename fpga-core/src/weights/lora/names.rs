@@ -120,6 +120,14 @@ fn processor(stem: &str) -> Option<WeightName> {
     Some(WeightName::Processor(index, projection))
 }
 
+/// The attention layer and the processor's projection that a weight's name stands for: the way back.
+pub(super) fn projection(name: &str) -> Option<(&str, &'static str)> {
+    PROJECTIONS.iter().find_map(|&(processor, layer, _)| {
+        let owner = name.strip_suffix(layer)?.strip_suffix('.')?;
+        Some((owner, processor))
+    })
+}
+
 /// The name of the layer for that of its processor.
 fn modern(name: &str, part: LoraPart) -> String {
     let (before, last) = name.rsplit_once('.').unwrap_or(("", name));
