@@ -59,15 +59,19 @@ impl GradientSet {
         if factor == 1.0 {
             return self;
         }
-        let scaled = |(path, gradient)| (path, gradient * factor);
-        Self(self.0.into_iter().map(scaled).collect())
+        self.mapped(|gradient| gradient * factor)
     }
 
     /// All of them on `device`.
     #[must_use]
     pub fn to_device(self, device: &Device) -> Self {
-        let moved = |(path, gradient): (String, Tensor<1>)| (path, gradient.to_device(device));
-        Self(self.0.into_iter().map(moved).collect())
+        self.mapped(|gradient| gradient.to_device(device))
+    }
+
+    /// What `change` makes of each, in the order of their paths.
+    pub(super) fn mapped(self, change: impl Fn(Tensor<1>) -> Tensor<1>) -> Self {
+        let changed = |(path, gradient)| (path, change(gradient));
+        Self(self.0.into_iter().map(changed).collect())
     }
 
     /// Length of all gradients as one vector.

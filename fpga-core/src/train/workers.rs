@@ -1,6 +1,6 @@
-//! One step on several devices: every device has a replica, takes its share of the step's batches, and
-//! sends its gradients home, where they are averaged in the order of the batches. Forking a model and
-//! moving tensors between devices is Burn's.
+//! One step on several devices: every device has a replica and takes its share of the step's batches; then
+//! their gradients [`meet`](super::reduce). Forking a model, moving tensors between devices, and
+//! collectives are Burn's.
 
 use std::thread;
 
@@ -11,6 +11,7 @@ use super::average::tracked_like;
 use super::draw::Draw;
 use super::gradients::GradientSet;
 use super::objective::{Loss, Objective};
+use super::reduce::{Lane, gather};
 use crate::error::{Error, ErrorKind, Result};
 use crate::nn::{ParameterSet, map_parameters};
 
@@ -24,6 +25,7 @@ pub(super) struct Found {
 /// One model per device.
 pub(super) struct Replicas<M> {
     models: Vec<M>,
+    devices: Vec<Device>,
 }
 
 impl<M: Module> Replicas<M> {
@@ -31,6 +33,7 @@ impl<M: Module> Replicas<M> {
         let fork = |device| model.clone().fork(device);
         Self {
             models: devices.iter().map(fork).collect(),
+            devices: devices.to_vec(),
         }
     }
 
@@ -63,29 +66,25 @@ impl<M: Module> Replicas<M> {
         }
         let work = |model: &mut M, lane: Vec<(usize, (O::Batch, Draw))>| -> Result<Vec<_>> {
             let one = |(index, (batch, mut draw)): (usize, (O::Batch, Draw))| -> Result<_> {
-                let mut found = backward(model, objective.loss(model, &batch, &mut draw)?)?;
-                found.gradients = found.gradients.to_device(home);
+                let found = backward(model, objective.loss(model, &batch, &mut draw)?)?;
                 Ok((index, found))
             };
             lane.into_iter().map(one).collect()
         };
         let work = &work;
-        let mut all = thread::scope(|scope| -> Result<Vec<_>> {
+        let found = thread::scope(|scope| {
             let lanes = self.models.iter_mut().zip(lanes);
             let running: Vec<_> = lanes
                 .map(|(model, lane)| scope.spawn(move || work(model, lane)))
                 .collect();
-            let mut all = Vec::new();
-            for lane in running {
-                let found = lane
-                    .join()
-                    .map_err(|_| Error::invalid("training worker", "stopped with a panic"))?;
-                all.extend(found?);
-            }
-            Ok(all)
+            let panicked = |_| Error::invalid("training worker", "stopped with a panic");
+            let found = running.into_iter().map(|lane| lane.join());
+            let found = found.map(|lane| lane.map_err(panicked)?);
+            found.collect::<Result<Vec<_>>>()
         })?;
-        all.sort_by_key(|(index, _)| *index);
-        Ok(all.into_iter().map(|(_, found)| found).collect())
+        let lanes = self.devices.iter().cloned().zip(found);
+        let lanes = lanes.map(|(device, found)| Lane { device, found });
+        gather(lanes.collect(), home)
     }
 }
 
