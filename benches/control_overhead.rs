@@ -4,18 +4,15 @@
 //! `cargo bench -p fpga-benches --bench control_overhead [-- SIDE]`; SIDE is the picture's (512). Weights are
 //! random. The three take turns, so that a slow minute of the machine hits all of them; needs 12 GB.
 
-use std::hint::black_box;
-use std::time::Instant;
-
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use fpga_benches::{UNetInput, controlnet, unet};
+use fpga_benches::{Turns, UNetInput, controlnet, unet};
 use fpga_core::control::{ConditionEncoder, ControlNet, ModalLayers, RepControlNet};
 use fpga_core::error::Result;
 use fpga_core::unet::{PreparedConditioning, UNet};
 
-/// Turns that are counted; one before them is not.
-const TURNS: usize = 5;
+/// Turns that are counted.
+const TURNS: usize = 7;
 const WIDTHS: [usize; 4] = [16, 32, 96, 256];
 
 fn main() -> Result<()> {
@@ -37,35 +34,20 @@ fn main() -> Result<()> {
     let alone = base.prepare(&step.input.conditioning);
     let beside = classic.prepare(&step.input.conditioning);
     let told = merged.prepare(&step.input.conditioning).with_hint(hint);
-    let mut times = [const { Vec::new() }; 3];
-    for _ in 0..=TURNS {
-        times[0].push(seconds(|| step.plain(&base, &alone)));
-        times[1].push(seconds(|| {
+    for (name, parameters) in [
+        ("UNet", base.num_params()),
+        ("ControlNet beside it", classic.num_params()),
+        ("UNet with merged control", merged.num_params()),
+    ] {
+        println!("{name:<34} {:>8.1} M parameters", parameters as f64 / 1e6);
+    }
+    let turns = Turns::default()
+        .and("UNet", || step.plain(&base, &alone))
+        .and("UNet and ControlNet", || {
             step.guided(&base, &alone, (&classic, &beside, &classic_hint))
-        }));
-        times[2].push(seconds(|| step.plain(&merged, &told)));
-    }
-
-    let sizes = [
-        base.num_params(),
-        base.num_params() + classic.num_params(),
-        merged.num_params(),
-    ];
-    let base_time = median(&times[0]);
-    println!(
-        "{:<28} {:>10} {:>22} {:>8}",
-        "step", "parameters", "seconds (min-max)", "ratio"
-    );
-    let names = ["UNet", "UNet and ControlNet", "UNet with merged control"];
-    for ((name, parameters), times) in names.iter().zip(sizes).zip(&times) {
-        let (middle, [least, most]) = (median(times), range(times));
-        let spread = format!("{middle:.2} ({least:.2}-{most:.2})");
-        let ratio = middle / base_time;
-        println!(
-            "{name:<28} {:>8.1} M {spread:>22} {ratio:>8.3}",
-            parameters as f64 / 1e6
-        );
-    }
+        })
+        .and("UNet with merged control", || step.plain(&merged, &told));
+    print!("{}", turns.take(TURNS));
     Ok(())
 }
 
@@ -104,24 +86,4 @@ impl Step {
         let residuals = net.forward(latents.clone(), timesteps.clone(), beside, hint.clone());
         unet.forward(latents, timesteps, conditioning, Some(&residuals))
     }
-}
-
-fn seconds(run: impl FnOnce() -> Tensor<4>) -> f64 {
-    let start = Instant::now();
-    // A lazy device is done when its values are here.
-    black_box(run().sum().into_scalar::<f32>());
-    start.elapsed().as_secs_f64()
-}
-
-/// Without the first turn, which warms caches.
-fn median(times: &[f64]) -> f64 {
-    let mut counted = times[1..].to_vec();
-    counted.sort_by(f64::total_cmp);
-    counted[counted.len() / 2]
-}
-
-fn range(times: &[f64]) -> [f64; 2] {
-    let counted = &times[1..];
-    let least = counted.iter().copied().fold(f64::MAX, f64::min);
-    [least, counted.iter().copied().fold(0.0, f64::max)]
 }

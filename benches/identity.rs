@@ -1,17 +1,12 @@
 //! What three people cost: a UNet step of Stable Diffusion 1.5's sizes at 512×512 with and without them,
 //! and their part alone, with 4 tokens each (IP-Adapter, FaceID) and 16 (IP-Adapter-Plus).
 //!
-//! `cargo bench -p fpga-benches --bench identity [-- FILTER]`; needs 5 GB of memory, `part` alone 1 GB.
-
-use std::cell::LazyCell;
-use std::hint::black_box;
-use std::time::Duration;
+//! `cargo bench -p fpga-benches --bench identity`; needs 5 GB of memory.
 
 use burn::tensor::{Device, Tensor};
-use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, Criterion, SamplingMode, criterion_group, criterion_main};
-use fpga_benches::{UNetInput, unet, unet_config};
+use fpga_benches::{Turns, UNetInput, unet, unet_config};
 use fpga_core::diffusion::{NoiseSource, TorchCpuNoise};
+use fpga_core::error::Result;
 use fpga_core::identity::{
     Identity, IdentityAttention, IdentityAttentionConfig, IdentitySet, LayerSite,
     PreparedIdentities, RegionMask,
@@ -22,58 +17,46 @@ use fpga_core::unet::CrossAttention;
 const SOUND: &str = "the configuration is compiled in";
 const LATENTS: [usize; 2] = [64, 64];
 const TOKEN_WIDTH: usize = 768;
+/// Turns that are counted.
+const TURNS: usize = 9;
 
-type Group<'a> = BenchmarkGroup<'a, WallTime>;
-
-fn identity(criterion: &mut Criterion) {
+fn main() -> Result<()> {
     let device = Device::flex();
-    let mut group = criterion.benchmark_group("identity");
-    group.sample_size(10).sampling_mode(SamplingMode::Flat);
-    group.warm_up_time(Duration::from_millis(1));
-    for tokens in [4, 16] {
-        part(&mut group, &device, tokens);
-    }
-    steps(&mut group, &device);
-    group.finish();
-}
+    let part = |tokens| {
+        let (people, queries) = (three_people(tokens, &device), queries(&device));
+        move || added(&people, &queries)
+    };
+    let parts = Turns::default()
+        .and("part, 3 people of 4 tokens", part(4))
+        .and("part, 3 people of 16 tokens", part(16));
+    print!("{}", parts.take(TURNS));
 
-/// Whole steps, with guidance.
-fn steps(group: &mut Group<'_>, device: &Device) {
-    let input = UNetInput::draw(device);
-    let network = LazyCell::new(|| unet(device).expect(SOUND));
-    for tokens in [0, 4, 16] {
-        let name = match tokens {
-            0 => "unet step".to_owned(),
-            _ => format!("unet step, 3 people of {tokens} tokens"),
+    let (network, input) = (unet(&device)?, UNetInput::draw(&device));
+    let step = |tokens| -> Result<_> {
+        let plain = network.prepare(&input.conditioning);
+        let conditioning = match tokens {
+            0 => plain,
+            _ => plain.with_identities(three_people(tokens, &device))?,
         };
-        group.bench_function(name, |bencher| {
-            let network = &*network;
-            let plain = network.prepare(&input.conditioning);
-            let conditioning = match tokens {
-                0 => plain,
-                _ => plain
-                    .with_identities(three_people(tokens, device))
-                    .expect("as many rows as the prompts"),
-            };
-            bencher.iter(|| {
-                let (latents, timesteps) = (input.latents.clone(), input.timesteps.clone());
-                black_box(network.forward(latents, timesteps, &conditioning, None))
-            });
-        });
-    }
+        let (network, input) = (&network, &input);
+        Ok(move || {
+            let (latents, timesteps) = (input.latents.clone(), input.timesteps.clone());
+            network.forward(latents, timesteps, &conditioning, None)
+        })
+    };
+    let steps = Turns::default()
+        .and("unet step", step(0)?)
+        .and("unet step, 3 people of 4 tokens", step(4)?)
+        .and("unet step, 3 people of 16 tokens", step(16)?);
+    print!("{}", steps.take(TURNS));
+    Ok(())
 }
 
 /// Only what people add to a step: all sixteen layers.
-fn part(group: &mut Group<'_>, device: &Device, tokens: usize) {
-    let setup = LazyCell::new(|| (three_people(tokens, device), queries(device)));
-    group.bench_function(format!("part, 3 people of {tokens} tokens"), |bencher| {
-        let (people, queries) = &*setup;
-        bencher.iter(|| {
-            for (layer, query) in queries.iter().enumerate() {
-                black_box(people.add_to(query.clone(), query.clone(), layer));
-            }
-        });
-    });
+fn added(people: &PreparedIdentities, queries: &[Tensor<3>]) -> Tensor<3> {
+    let layers = queries.iter().enumerate();
+    let added = layers.map(|(layer, query)| people.add_to(query.clone(), query.clone(), layer));
+    added.reduce(|_, last| last).expect("there are layers")
 }
 
 fn layers() -> Vec<CrossAttention> {
@@ -118,6 +101,3 @@ fn adapter(device: &Device) -> IdentityAttention {
     };
     randomize(config.init(device), 3)
 }
-
-criterion_group!(benches, identity);
-criterion_main!(benches);

@@ -5,8 +5,10 @@ mod op;
 mod sd15;
 #[cfg(feature = "train")]
 mod training;
+mod turns;
 
 pub use op::{Op, Output};
 pub use sd15::{ClipTextInput, UNetInput, clip_text, controlnet, unet, unet_config, vae};
 #[cfg(feature = "train")]
 pub use training::TrainingStep;
+pub use turns::{Timings, Turns};
