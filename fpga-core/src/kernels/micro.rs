@@ -38,8 +38,6 @@ pub(super) struct Product {
 
 /// Steps of `k` by which the panel is fetched early: the first tile meets it cold.
 const AHEAD: usize = 16;
-/// Steps of `k` without a branch between them.
-const UNROLL: usize = 4;
 /// Values of a cache line.
 const LINE: usize = 16;
 
@@ -114,16 +112,11 @@ unsafe fn tile<S: Simd, const M: usize, const N: usize>(simd: S, product: Produc
     unsafe {
         let mut sums = begin::<S, M, N>(simd, start, c, c_stride, columns);
         let (mut row, mut column) = (b, a);
-        for _ in 0..k / UNROLL {
-            for _ in 0..UNROLL {
-                for line in (0..N * width).step_by(LINE) {
-                    simd.prefetch(row.wrapping_add(AHEAD * N * width + line));
-                }
-                add_products(simd, &mut sums, column, a_stride, row);
-                (row, column) = (row.add(N * width), column.add(1));
+        // One step at a time: the compiler would read ahead for several, and spill sums to do so.
+        for _ in 0..k {
+            for line in (0..N * width).step_by(LINE) {
+                simd.prefetch(row.wrapping_add(AHEAD * N * width + line));
             }
-        }
-        for _ in 0..k % UNROLL {
             add_products(simd, &mut sums, column, a_stride, row);
             (row, column) = (row.add(N * width), column.add(1));
         }

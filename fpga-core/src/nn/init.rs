@@ -29,7 +29,9 @@ impl ModuleMapper for Randomizer {
                 ((2.0 * unit - 1.0) * bound) as f32
             };
             let values: Vec<f32> = (0..shape.iter().product()).map(|_| draw()).collect();
-            Tensor::from_data(TensorData::new(values, shape), &value.device())
+            let drawn = Tensor::from_data(TensorData::new(values, shape), &value.device());
+            // What was to learn still does.
+            drawn.set_require_grad(value.is_require_grad())
         })
     }
 }
