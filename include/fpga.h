@@ -389,6 +389,35 @@ typedef uint32_t fpga_control_mode;
 #endif // __cplusplus
 
 /**
+ * A network that a LoRA may change.
+ */
+enum fpga_lora_part
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * What predicts the noise.
+     */
+    FPGA_LORA_PART_UNET = 1,
+    /**
+     * The only text model, or the first of SDXL.
+     */
+    FPGA_LORA_PART_TEXT = 2,
+    /**
+     * The second text model of SDXL.
+     */
+    FPGA_LORA_PART_SECOND_TEXT = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_lora_part fpga_lora_part;
+#else
+typedef uint32_t fpga_lora_part;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Which identity adapter a file is.
  */
 enum fpga_adapter_kind
@@ -602,6 +631,11 @@ typedef struct fpga_context fpga_context;
 typedef struct fpga_controlnet fpga_controlnet;
 
 /**
+ * What merging a RepControlNet adds to a model. Nothing in it ever changes.
+ */
+typedef struct fpga_delta fpga_delta;
+
+/**
  * The devices that this machine has and this build can use. It never changes.
  */
 typedef struct fpga_device_list fpga_device_list;
@@ -622,9 +656,19 @@ typedef struct fpga_identity fpga_identity;
 typedef struct fpga_job fpga_job;
 
 /**
+ * A low-rank change of a model's weights. Nothing in it ever changes.
+ */
+typedef struct fpga_lora fpga_lora;
+
+/**
  * UNet, VAE, text models and noise schedule of one checkpoint, on one device.
  */
 typedef struct fpga_model fpga_model;
+
+/**
+ * A RepControlNet: modal weights and the encoder of its condition picture. Nothing in it ever changes.
+ */
+typedef struct fpga_rep_controlnet fpga_rep_controlnet;
 
 /**
  * The restored picture, and the report of what was done. Nothing in it ever changes.
@@ -732,6 +776,72 @@ typedef struct fpga_model_params {
      */
     uint32_t reserved;
 } fpga_model_params;
+
+/**
+ * One LoRA on a model, and how strongly. Start from `FPGA_LORA_USE_INIT`.
+ *
+ * In an array every element has the same `struct_size`, and elements are that many bytes apart.
+ */
+typedef struct fpga_lora_use {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * Which one. Borrowed for the call.
+     */
+    const struct fpga_lora *lora;
+    /**
+     * 1 as trained, 0 nothing, less than 0 the opposite.
+     */
+    double strength;
+    /**
+     * 1 to leave text models as they are, 0 to change all that the file changes.
+     */
+    uint32_t unet_only;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} fpga_lora_use;
+
+/**
+ * One RepControlNet in a merged model. Start from `FPGA_REP_CONTROLNET_USE_INIT`.
+ *
+ * Merging makes `W + strength * ((alpha - 1) * W + beta * modal)` of every weight that has a modal copy;
+ * several add up. In an array every element has the same `struct_size`, and elements are that many bytes
+ * apart.
+ */
+typedef struct fpga_rep_controlnet_use {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * Which one. Borrowed for the call.
+     */
+    const struct fpga_rep_controlnet *rep_controlnet;
+    /**
+     * 1 as trained, 0 not at all.
+     */
+    double strength;
+    /**
+     * Factor of the model's own weight. Read only if `has_coefficients` is 1.
+     */
+    double alpha;
+    /**
+     * Factor of the modal weight. Read only if `has_coefficients` is 1.
+     */
+    double beta;
+    /**
+     * 1 if `alpha` and `beta` are set, 0 for those of the file.
+     */
+    uint32_t has_coefficients;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} fpga_rep_controlnet_use;
 
 /**
  * How an identity adapter is loaded. Start from `FPGA_ADAPTER_PARAMS_INIT`. Strings are borrowed for
@@ -934,6 +1044,36 @@ typedef struct fpga_person {
      */
     uint32_t reserved;
 } fpga_person;
+
+/**
+ * The condition picture of a modality that is merged into the model of the job. Start from
+ * `FPGA_MODALITY_INIT`. Pointers are borrowed for the call.
+ *
+ * In an array every element has the same `struct_size`, and elements are that many bytes apart.
+ */
+typedef struct fpga_modality {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * What was merged; its encoder reads the condition. The job keeps its own reference. NULL if `delta`
+     * is set.
+     */
+    const struct fpga_rep_controlnet *rep_controlnet;
+    /**
+     * The delta that was added, in place of `rep_controlnet`; NULL if that is set.
+     */
+    const struct fpga_delta *delta;
+    /**
+     * What it looks at: RGB, as large as the picture that is made.
+     */
+    const struct fpga_image_view *condition;
+    /**
+     * Factor of what the encoder makes of the condition: 1 as trained.
+     */
+    double strength;
+} fpga_modality;
 
 /**
  * How faces are restored. Start from `FPGA_RESTORE_PARAMS_INIT`. Strings are borrowed for the call.
@@ -1195,6 +1335,14 @@ typedef struct fpga_generate_params {
      * Must be 0.
      */
     uint32_t reserved_2;
+    /**
+     * Condition pictures of the modalities that are merged into the model; one for each of them.
+     */
+    const struct fpga_modality *modalities;
+    /**
+     * How many.
+     */
+    size_t num_modalities;
 } fpga_generate_params;
 
 /**
@@ -1777,6 +1925,332 @@ fpga_status fpga_controlnet_load_report_json(const struct fpga_controlnet *contr
 FPGA_API void fpga_controlnet_free(struct fpga_controlnet *controlnet);
 
 /**
+ * Sets every field to its default, as `FPGA_LORA_USE_INIT` does.
+ *
+ * `size` is `sizeof *lora_use`; it becomes `struct_size`.
+ *
+ * Ownership: `lora_use` stays the caller's.
+ * Threads: any.
+ * NULL: `lora_use` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_lora_use_init(struct fpga_lora_use *lora_use, size_t size);
+
+/**
+ * Opens a LoRA file of any usual spelling (kohya's, PEFT's, diffusers'): `.safetensors`, `.bin`, `.pt`.
+ * Its values are read when it is put on a model; until then the file must stay as it is.
+ *
+ * Ownership: inputs are borrowed for the call. `*lora` is the caller's; free it with `fpga_lora_free`.
+ * It serves any model, on any device.
+ * Threads: any. A LoRA may be used by many threads at once.
+ * NULL: no pointer may be NULL.
+ * Errors: `FPGA_STATUS_IO`, `FPGA_STATUS_FORMAT`; `FPGA_STATUS_UNSUPPORTED` if it holds something else
+ * than pairs of a LoRA (LoHa, LoKr, DoRA); `FPGA_STATUS_INVALID_UTF8`, `FPGA_STATUS_POISONED`,
+ * `FPGA_STATUS_PANIC`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_lora_load(const struct fpga_context *context,
+                           const char *path,
+                           struct fpga_lora **lora);
+
+/**
+ * Copies a LoRA from the caller's memory or through the caller's reading.
+ *
+ * Ownership: inputs are borrowed for the call. `*lora` is the caller's; free it with `fpga_lora_free`.
+ * It does not need the source any more.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_lora_load`; `FPGA_STATUS_MEMORY_BUDGET` before anything is copied.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_lora_load_source(const struct fpga_context *context,
+                                  const struct fpga_source *source,
+                                  struct fpga_lora **lora);
+
+/**
+ * Writes how many weights it changes in a part of a model; `part` is one of `fpga_lora_part`.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_lora_num_changes(const struct fpga_lora *lora,
+                                  uint32_t part,
+                                  size_t *num_changes);
+
+/**
+ * Makes the model with LoRAs added up. `model` stays as it is, bit for bit: taking a LoRA off is freeing
+ * the model with it.
+ *
+ * Ownership: inputs are borrowed for the call. `*changed` is the caller's; free it with
+ * `fpga_model_free`. It shares with `model` what no LoRA changes, keeps it alive, and does not need the
+ * LoRAs any more.
+ * Threads: any.
+ * NULL: `loras` may be NULL if `num_loras` is 0; nothing else may.
+ * Errors: `FPGA_STATUS_WEIGHTS` if a LoRA was made for another model, with the weights' names;
+ * `FPGA_STATUS_INVALID_ARGUMENT` if a strength is not finite, or if a LoRA changes a text model that this
+ * model does not have; `FPGA_STATUS_MEMORY_BUDGET` before anything is computed; `FPGA_STATUS_IO`,
+ * `FPGA_STATUS_NOT_FINITE`, `FPGA_STATUS_INVALID_STRUCT_SIZE`, `FPGA_STATUS_UNSUPPORTED`,
+ * `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_model_with_loras(const struct fpga_model *model,
+                                  const struct fpga_lora_use *loras,
+                                  size_t num_loras,
+                                  struct fpga_model **changed);
+
+/**
+ * Gives up the caller's reference to a LoRA.
+ *
+ * Threads: any, but not while another thread still calls with this pointer.
+ * NULL: does nothing.
+ */
+FPGA_API void fpga_lora_free(struct fpga_lora *lora);
+
+/**
+ * Sets every field to its default, as `FPGA_REP_CONTROLNET_USE_INIT` does.
+ *
+ * `size` is `sizeof *net_use`; it becomes `struct_size`.
+ *
+ * Ownership: `net_use` stays the caller's.
+ * Threads: any.
+ * NULL: `net_use` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API
+fpga_status fpga_rep_controlnet_use_init(struct fpga_rep_controlnet_use *net_use,
+                                         size_t size);
+
+/**
+ * Loads a RepControlNet in the published layout: one `.safetensors`, `.bin` or `.pth` file.
+ *
+ * `storage` is one of `fpga_storage`.
+ *
+ * Ownership: inputs are borrowed for the call. `*rep_controlnet` is the caller's; free it with
+ * `fpga_rep_controlnet_free`. It serves every model that has the sizes and the device of `model`, which
+ * may be freed before it.
+ * Threads: any. A RepControlNet may be used by many threads at once.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_model_load`; `FPGA_STATUS_WEIGHTS` if it was made for another model.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_rep_controlnet_load(const struct fpga_model *model,
+                                     const char *path,
+                                     uint32_t storage,
+                                     struct fpga_rep_controlnet **rep_controlnet);
+
+/**
+ * Loads a RepControlNet from the caller's memory or through the caller's reading.
+ *
+ * `storage` is one of `fpga_storage`.
+ *
+ * Ownership: inputs are borrowed for the call. `*rep_controlnet` is the caller's; free it with
+ * `fpga_rep_controlnet_free`. It does not need the source any more.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_rep_controlnet_load`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_rep_controlnet_load_source(const struct fpga_model *model,
+                                            const struct fpga_source *source,
+                                            uint32_t storage,
+                                            struct fpga_rep_controlnet **rep_controlnet);
+
+/**
+ * Writes the factors with which it was trained to be merged: those that its file notes, or 1 and 1.
+ *
+ * Ownership: all pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_rep_controlnet_coefficients(const struct fpga_rep_controlnet *rep_controlnet,
+                                             double *alpha,
+                                             double *beta);
+
+/**
+ * Copies what became of every tensor, as JSON: the lists `applied`, `missing`, `unused` and
+ * `mismatched`.
+ *
+ * With `buffer` NULL and `capacity` 0 it only writes the size to `needed`, the final NUL included.
+ *
+ * Ownership: the text is copied into `buffer`, which stays the caller's.
+ * Threads: any.
+ * NULL: `rep_controlnet` must not be NULL; either `buffer` or `needed` may be, not both.
+ * Errors: `FPGA_STATUS_BUFFER_TOO_SMALL` (then only `needed` is written),
+ * `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_rep_controlnet_load_report_json(const struct fpga_rep_controlnet *rep_controlnet,
+                                                 char *buffer,
+                                                 size_t capacity,
+                                                 size_t *needed);
+
+/**
+ * Writes a RepControlNet in the published layout, its factors noted in the header. A file that is there
+ * is replaced once the new one is whole.
+ *
+ * `storage` is one of `fpga_storage`.
+ *
+ * Ownership: inputs are borrowed for the call.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: `FPGA_STATUS_IO`, `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_INVALID_UTF8`,
+ * `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_rep_controlnet_save(const struct fpga_rep_controlnet *rep_controlnet,
+                                     const char *path,
+                                     uint32_t storage);
+
+/**
+ * Makes the model with RepControlNets merged into it: as many weights and as much work as before. It
+ * expects a condition picture of every one at each job (`fpga_modality`). `model` stays as it is.
+ *
+ * Ownership: inputs are borrowed for the call. `*merged` is the caller's; free it with
+ * `fpga_model_free`. It shares with `model` what has no modal copy, and keeps it alive.
+ * Threads: any.
+ * NULL: `uses` may be NULL if `num_uses` is 0; nothing else may.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_SHAPE` if one was made for a model of other sizes,
+ * lies on another device, or a factor is not finite; `FPGA_STATUS_MEMORY_BUDGET` before anything is
+ * computed; `FPGA_STATUS_INVALID_STRUCT_SIZE`, `FPGA_STATUS_UNSUPPORTED`, `FPGA_STATUS_POISONED`,
+ * `FPGA_STATUS_PANIC`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_model_with_rep_controlnets(const struct fpga_model *model,
+                                            const struct fpga_rep_controlnet_use *uses,
+                                            size_t num_uses,
+                                            struct fpga_model **merged);
+
+/**
+ * Gives up the caller's reference to a RepControlNet. Its memory goes when its last job is gone too.
+ *
+ * Threads: any, but not while another thread still calls with this pointer.
+ * NULL: does nothing.
+ */
+FPGA_API
+void fpga_rep_controlnet_free(struct fpga_rep_controlnet *rep_controlnet);
+
+/**
+ * Computes what merging a RepControlNet adds to `model`, with the factors of its file.
+ *
+ * Ownership: inputs are borrowed for the call. `*delta` is the caller's; free it with `fpga_delta_free`.
+ * Threads: any. A delta may be used by many threads at once.
+ * NULL: no pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_SHAPE` if it was made for a model of other sizes or
+ * lies on another device; `FPGA_STATUS_MEMORY_BUDGET` before anything is computed;
+ * `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_delta_new(const struct fpga_model *model,
+                           const struct fpga_rep_controlnet *rep_controlnet,
+                           struct fpga_delta **delta);
+
+/**
+ * Loads a delta that was saved: one `.safetensors` file.
+ *
+ * `storage` is one of `fpga_storage`.
+ *
+ * Ownership: inputs are borrowed for the call. `*delta` is the caller's; free it with `fpga_delta_free`.
+ * It serves every model that has the sizes and the device of `model`, which may be freed before it.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_rep_controlnet_load`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_delta_load(const struct fpga_model *model,
+                            const char *path,
+                            uint32_t storage,
+                            struct fpga_delta **delta);
+
+/**
+ * Loads a delta from the caller's memory or through the caller's reading.
+ *
+ * `storage` is one of `fpga_storage`.
+ *
+ * Ownership: inputs are borrowed for the call. `*delta` is the caller's; free it with `fpga_delta_free`.
+ * It does not need the source any more.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_rep_controlnet_load`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_delta_load_source(const struct fpga_model *model,
+                                   const struct fpga_source *source,
+                                   uint32_t storage,
+                                   struct fpga_delta **delta);
+
+/**
+ * Writes a delta as a `.safetensors` file. A file that is there is replaced once the new one is whole.
+ *
+ * `storage` is one of `fpga_storage`.
+ *
+ * Ownership: inputs are borrowed for the call.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_rep_controlnet_save`.
+ */
+FPGA_API
+fpga_status fpga_delta_save(const struct fpga_delta *delta,
+                            const char *path,
+                            uint32_t storage);
+
+/**
+ * Makes the model with a delta added: the same as merging, for any fine-tune of the model that the delta
+ * was computed for. `model` stays as it is.
+ *
+ * `strength` is 1 as trained, 0 for nothing.
+ *
+ * Ownership: inputs are borrowed for the call. `*merged` is the caller's; free it with
+ * `fpga_model_free`. It shares with `model` what the delta does not change, and keeps it alive.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_model_with_rep_controlnets`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_model_with_delta(const struct fpga_model *model,
+                                  const struct fpga_delta *delta,
+                                  double strength,
+                                  struct fpga_model **merged);
+
+/**
+ * Makes the model without a delta that was added with this `strength`, up to the rounding of its weights.
+ * `model` stays as it is.
+ *
+ * Ownership: inputs are borrowed for the call. `*base` is the caller's; free it with `fpga_model_free`.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_model_with_rep_controlnets`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_model_without_delta(const struct fpga_model *model,
+                                     const struct fpga_delta *delta,
+                                     double strength,
+                                     struct fpga_model **base);
+
+/**
+ * Gives up the caller's reference to a delta. Its memory goes when its last job is gone too.
+ *
+ * Threads: any, but not while another thread still calls with this pointer.
+ * NULL: does nothing.
+ */
+FPGA_API void fpga_delta_free(struct fpga_delta *delta);
+
+/**
  * Sets every field to its default, as `FPGA_ADAPTER_PARAMS_INIT` does.
  *
  * `size` is `sizeof *params`; it becomes `struct_size`.
@@ -1934,6 +2408,18 @@ FPGA_API void fpga_identity_free(struct fpga_identity *identity);
  * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
  */
 FPGA_API fpga_status fpga_person_init(struct fpga_person *person, size_t size);
+
+/**
+ * Sets every field to its default, as `FPGA_MODALITY_INIT` does.
+ *
+ * `size` is `sizeof *modality`; it becomes `struct_size`.
+ *
+ * Ownership: `modality` stays the caller's.
+ * Threads: any.
+ * NULL: `modality` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_modality_init(struct fpga_modality *modality, size_t size);
 
 /**
  * Sets every field to its default, as `FPGA_RESTORE_PARAMS_INIT` does.
@@ -2536,10 +3022,16 @@ FPGA_API void fpga_generation_free(struct fpga_generation *generation);
 #define FPGA_PERSON_INIT \
     {sizeof(fpga_person), NULL, NULL, NULL, NULL, 1.0, 0.0, 1.0, {0, 0, 0, 0}, \
      {0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, FPGA_PLACE_EVERYWHERE, 0}
+#define FPGA_LORA_USE_INIT \
+    {sizeof(fpga_lora_use), NULL, 1.0, 0, 0}
+#define FPGA_REP_CONTROLNET_USE_INIT \
+    {sizeof(fpga_rep_controlnet_use), NULL, 1.0, 1.0, 1.0, 0, 0}
+#define FPGA_MODALITY_INIT \
+    {sizeof(fpga_modality), NULL, NULL, NULL, 1.0}
 #define FPGA_GENERATE_PARAMS_INIT \
     {sizeof(fpga_generate_params), NULL, NULL, NULL, NULL, NULL, 0, 0, 0.75, 7.5, 0.0, 0.0, 512, 512, 1, \
      30, 0, 0, FPGA_SAMPLER_MODEL, FPGA_LONG_PROMPT_SPLIT, FPGA_NOISE_TORCH_CPU, 0, 128, 0, \
-     NULL, 0, 0, 0}
+     NULL, 0, 0, 0, NULL, 0}
 
 /* 1 if the library that runs has the interface that this header describes, else 0. */
 #define FPGA_CHECK_ABI() (fpga_abi_version() == FPGA_ABI_VERSION)

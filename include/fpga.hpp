@@ -125,6 +125,12 @@ inline fpga_reference init() { return FPGA_REFERENCE_INIT; }
 template <>
 inline fpga_person init() { return FPGA_PERSON_INIT; }
 template <>
+inline fpga_lora_use init() { return FPGA_LORA_USE_INIT; }
+template <>
+inline fpga_rep_controlnet_use init() { return FPGA_REP_CONTROLNET_USE_INIT; }
+template <>
+inline fpga_modality init() { return FPGA_MODALITY_INIT; }
+template <>
 inline fpga_restore_params init() { return FPGA_RESTORE_PARAMS_INIT; }
 template <>
 inline fpga_generate_params init() { return FPGA_GENERATE_PARAMS_INIT; }
@@ -260,6 +266,32 @@ public:
             return fpga_model_with_adapter(get(), adapter, out);
         }));
     }
+    /* This model with LoRAs added up. */
+    model with(const std::vector<fpga_lora_use> &loras) const
+    {
+        return model(detail::made<fpga_model>([&](fpga_model **out) {
+            return fpga_model_with_loras(get(), loras.data(), loras.size(), out);
+        }));
+    }
+    /* This model with RepControlNets merged into it. */
+    model with(const std::vector<fpga_rep_controlnet_use> &uses) const
+    {
+        return model(detail::made<fpga_model>([&](fpga_model **out) {
+            return fpga_model_with_rep_controlnets(get(), uses.data(), uses.size(), out);
+        }));
+    }
+    model with(const fpga_delta *delta, double strength = 1) const
+    {
+        return model(detail::made<fpga_model>([&](fpga_model **out) {
+            return fpga_model_with_delta(get(), delta, strength, out);
+        }));
+    }
+    model without(const fpga_delta *delta, double strength = 1) const
+    {
+        return model(detail::made<fpga_model>([&](fpga_model **out) {
+            return fpga_model_without_delta(get(), delta, strength, out);
+        }));
+    }
     std::string load_report_json() const
     {
         return detail::checked_text(get(), fpga_model_load_report_json);
@@ -286,6 +318,76 @@ public:
         : owner(detail::made<fpga_controlnet>([&](fpga_controlnet **out) {
               return fpga_controlnet_load_source(context.get(), source.get(), storage, out);
           })) {}
+};
+
+class lora : public detail::owner<fpga_lora, fpga_lora_free> {
+public:
+    lora(const context &context, const std::string &path)
+        : owner(detail::made<fpga_lora>([&](fpga_lora **out) {
+              return fpga_lora_load(context.get(), path.c_str(), out);
+          })) {}
+    lora(const context &context, const source &source)
+        : owner(detail::made<fpga_lora>([&](fpga_lora **out) {
+              return fpga_lora_load_source(context.get(), source.get(), out);
+          })) {}
+    /* One of fpga_lora_part. */
+    std::size_t num_changes(std::uint32_t part) const
+    {
+        return detail::number<std::size_t>(
+            [&](std::size_t *count) { return fpga_lora_num_changes(get(), part, count); });
+    }
+    /* For model::with. */
+    fpga_lora_use at(double strength) const
+    {
+        fpga_lora_use use = init<fpga_lora_use>();
+        use.lora = get();
+        use.strength = strength;
+        return use;
+    }
+};
+
+class rep_controlnet : public detail::owner<fpga_rep_controlnet, fpga_rep_controlnet_free> {
+public:
+    rep_controlnet(const model &model, const std::string &path,
+                   std::uint32_t storage = FPGA_STORAGE_AS_STORED)
+        : owner(detail::made<fpga_rep_controlnet>([&](fpga_rep_controlnet **out) {
+              return fpga_rep_controlnet_load(model.get(), path.c_str(), storage, out);
+          })) {}
+    rep_controlnet(const model &model, const source &source,
+                   std::uint32_t storage = FPGA_STORAGE_AS_STORED)
+        : owner(detail::made<fpga_rep_controlnet>([&](fpga_rep_controlnet **out) {
+              return fpga_rep_controlnet_load_source(model.get(), source.get(), storage, out);
+          })) {}
+    /* For model::with. */
+    fpga_rep_controlnet_use at(double strength) const
+    {
+        fpga_rep_controlnet_use use = init<fpga_rep_controlnet_use>();
+        use.rep_controlnet = get();
+        use.strength = strength;
+        return use;
+    }
+    void save(const std::string &path, std::uint32_t storage = FPGA_STORAGE_AS_STORED) const
+    {
+        detail::check(fpga_rep_controlnet_save(get(), path.c_str(), storage));
+    }
+};
+
+/* What merging a RepControlNet adds to a model. */
+class delta : public detail::owner<fpga_delta, fpga_delta_free> {
+public:
+    delta(const model &model, const rep_controlnet &net)
+        : owner(detail::made<fpga_delta>([&](fpga_delta **out) {
+              return fpga_delta_new(model.get(), net.get(), out);
+          })) {}
+    delta(const model &model, const std::string &path,
+          std::uint32_t storage = FPGA_STORAGE_AS_STORED)
+        : owner(detail::made<fpga_delta>([&](fpga_delta **out) {
+              return fpga_delta_load(model.get(), path.c_str(), storage, out);
+          })) {}
+    void save(const std::string &path, std::uint32_t storage = FPGA_STORAGE_AS_STORED) const
+    {
+        detail::check(fpga_delta_save(get(), path.c_str(), storage));
+    }
 };
 
 class adapter : public detail::owner<fpga_adapter, fpga_adapter_free> {

@@ -26,13 +26,16 @@ fn model() -> TempDir {
     folder
 }
 
-/// A model as `model`, a ControlNet for it as `controlnet`, a single file as `single.safetensors`.
+/// A model as `model`, a ControlNet for it as `controlnet`, a single file as `single.safetensors`, and what
+/// changes the model's weights.
 fn everything() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     models::write_folder(&folder.path().join("model"));
     models::write_controlnet(&folder.path().join("controlnet"), 5);
     let single = folder.path().join("single.safetensors");
     fs::write(single, models::single_file()).unwrap();
+    models::write_lora(&folder.path().join("lora.safetensors"));
+    models::write_rep_controlnet(&folder.path().join("rep_controlnet.safetensors"));
     folder
 }
 
@@ -159,7 +162,14 @@ fn what_callers_get_wrong_is_refused() {
 fn runs_silently_with_everything(name: &str, linking: Linking, flags: &[&str]) {
     let (folder, files) = (tempfile::tempdir().unwrap(), everything());
     let program = compile(name, linking, flags, folder.path());
-    let paths = ["model", "controlnet", "single.safetensors"].map(|name| files.path().join(name));
+    let names = [
+        "model",
+        "controlnet",
+        "single.safetensors",
+        "lora.safetensors",
+        "rep_controlnet.safetensors",
+    ];
+    let paths = names.map(|name| files.path().join(name));
     let output = run(&program, &paths.each_ref().map(|path| path.as_os_str()));
     assert!(
         output.stdout.is_empty() && output.stderr.is_empty(),
@@ -188,6 +198,30 @@ fn runs_silently_with_people(name: &str, flags: &[&str]) {
 #[test]
 fn people_appear_where_they_are_put() {
     runs_silently_with_people("people", &[]);
+}
+
+/// Runs a program that needs a model and what changes its weights, checks everything itself and says
+/// nothing.
+fn weights_run_silently(flags: &[&str]) {
+    let (folder, model) = (tempfile::tempdir().unwrap(), model());
+    let names = ["lora", "rep_controlnet", "adapter", "spare"];
+    let files = names.map(|name| folder.path().join(name).with_extension("safetensors"));
+    models::write_lora(&files[0]);
+    models::write_rep_controlnet(&files[1]);
+    models::write_adapter_with_lora(&files[2]);
+    let program = compile("weights", Linking::Shared, flags, folder.path());
+    let mut arguments = vec![model.path().as_os_str()];
+    arguments.extend(files.iter().map(|file| file.as_os_str()));
+    let output = run(&program, &arguments);
+    assert!(
+        output.stdout.is_empty() && output.stderr.is_empty(),
+        "the library printed: {output:?}"
+    );
+}
+
+#[test]
+fn loras_and_modalities_change_a_copy_of_the_model() {
+    weights_run_silently(&[]);
 }
 
 #[test]
@@ -261,6 +295,7 @@ fn the_address_sanitizer_finds_nothing() {
     runs_silently_with_everything("pictures", Linking::Shared, &flags);
     runs_silently_with_everything("wrap", Linking::Shared, &flags);
     runs_silently_with_people("people", &flags);
+    weights_run_silently(&flags);
 }
 
 /// What C passes to callbacks and reads after a job is ordered. The library itself is not instrumented.

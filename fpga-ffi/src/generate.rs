@@ -10,12 +10,14 @@ use fpga_core::vae::Tiling;
 use ndarray::Array2;
 
 use crate::adapter::fpga_adapter;
+use crate::context::fpga_context;
 use crate::controlnet::fpga_controlnet;
 use crate::fault::{Fault, Outcome};
 use crate::growing::{self, Growing};
 use crate::guard::guard;
 use crate::handle::share;
 use crate::image::{self, fpga_image_view};
+use crate::modality::{self, OwnModality, fpga_modality};
 use crate::params::{fpga_long_prompt, fpga_noise};
 use crate::person::{self, OwnPeople, fpga_person};
 use crate::sampler::fpga_sampler;
@@ -159,6 +161,10 @@ pub struct fpga_generate_params {
     pub measure: u32,
     /// Must be 0.
     pub reserved_2: u32,
+    /// Condition pictures of the modalities that are merged into the model; one for each of them.
+    pub modalities: *const fpga_modality,
+    /// How many.
+    pub num_modalities: usize,
 }
 
 // SAFETY: `repr(C)`, `struct_size` first, pointers, floats and integers.
@@ -202,6 +208,8 @@ unsafe impl Growing for fpga_generate_params {
             num_people: 0,
             measure: 0,
             reserved_2: 0,
+            modalities: std::ptr::null(),
+            num_modalities: 0,
         }
     }
 }
@@ -242,7 +250,8 @@ pub(crate) struct Generation {
     canvas: OwnCanvas,
     controls: Vec<OwnControl>,
     people: Option<OwnPeople>,
-    /// Without canvas, controls and people.
+    modalities: Vec<OwnModality>,
+    /// Without canvas, controls, people and modalities.
     settings: GenerateRequest<'static>,
 }
 
@@ -272,6 +281,7 @@ impl Generation {
             canvas: self.canvas.borrowed(),
             controls: self.controls.iter().map(OwnControl::borrowed).collect(),
             people: self.people.as_ref().map(OwnPeople::borrowed),
+            modalities: self.modalities.iter().map(OwnModality::borrowed).collect(),
             ..self.settings.clone()
         }
     }
@@ -279,6 +289,11 @@ impl Generation {
     /// The ControlNets.
     pub(crate) fn controlnets(&self) -> impl Iterator<Item = &fpga_controlnet> {
         self.controls.iter().map(|control| &*control.controlnet)
+    }
+
+    /// Where its modalities live.
+    pub(crate) fn modality_contexts(&self) -> impl Iterator<Item = &fpga_context> {
+        self.modalities.iter().map(|modality| &*modality.context)
     }
 
     /// The adapter of its people.
@@ -340,6 +355,7 @@ pub(crate) unsafe fn copy_in(params: *const fpga_generate_params) -> Outcome<Gen
             canvas: canvas(&params)?,
             controls: controls(params.controls, params.num_controls)?,
             people: person::copy_in(params.people, params.num_people, measure)?,
+            modalities: modality::copy_in(params.modalities, params.num_modalities)?,
             settings: settings(&params)?,
         })
     }

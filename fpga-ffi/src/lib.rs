@@ -50,6 +50,12 @@ mod model;
 
 mod controlnet;
 
+mod lora;
+
+mod rep_controlnet;
+
+mod delta;
+
 mod adapter;
 
 mod image;
@@ -59,6 +65,8 @@ mod face;
 mod identity;
 
 mod person;
+
+mod modality;
 
 mod params;
 
@@ -80,6 +88,7 @@ pub use adapter::*;
 pub use cancel::*;
 pub use context::*;
 pub use controlnet::*;
+pub use delta::*;
 pub use device::*;
 pub use error::*;
 pub use face::*;
@@ -88,10 +97,13 @@ pub use generation::*;
 pub use identity::*;
 pub use image::*;
 pub use job::*;
+pub use lora::*;
+pub use modality::*;
 pub use model::*;
 pub use params::*;
 pub use person::*;
 pub use progress::*;
+pub use rep_controlnet::*;
 pub use restoration::*;
 pub use sampler::*;
 pub use source::*;

@@ -8,7 +8,7 @@ use fpga_core::pipeline::{
 };
 
 use crate::context::fpga_context;
-use crate::fault::{Fault, Outcome};
+use crate::fault::Outcome;
 use crate::generate::Generation;
 use crate::generation::fpga_generation;
 use crate::restoration::fpga_restoration;
@@ -56,19 +56,17 @@ impl Task {
         let Self::Generate(task) = self else {
             return Ok(());
         };
-        let check = |what: &str, device| {
-            if device == context.device {
-                return Ok(());
-            }
-            let why = format!("is on {device}, the model on {}", context.device);
-            Err(Fault::argument(what, why))
-        };
         for (index, net) in task.controlnets().enumerate() {
-            let checked = check("controlnet", net.context.device);
+            let checked = context.check_device("controlnet", &net.context);
             checked.map_err(|fault| fault.context(format!("control {index}")))?;
         }
-        task.adapter()
-            .map_or(Ok(()), |adapter| check("adapter", adapter.context.device))
+        for (index, other) in task.modality_contexts().enumerate() {
+            let checked = context.check_device("modality", other);
+            checked.map_err(|fault| fault.context(format!("modality {index}")))?;
+        }
+        task.adapter().map_or(Ok(()), |adapter| {
+            context.check_device("adapter", &adapter.context)
+        })
     }
 
     pub(crate) fn run(

@@ -40,6 +40,12 @@ static void macros_and_init_functions_agree(void)
     AGREE(fpga_generate_params, fpga_generate_params_init, FPGA_GENERATE_PARAMS_INIT);
     AGREE(fpga_control, fpga_control_init, FPGA_CONTROL_INIT);
     AGREE(fpga_io, fpga_io_init, FPGA_IO_INIT);
+    AGREE(fpga_adapter_params, fpga_adapter_params_init, FPGA_ADAPTER_PARAMS_INIT);
+    AGREE(fpga_reference, fpga_reference_init, FPGA_REFERENCE_INIT);
+    AGREE(fpga_person, fpga_person_init, FPGA_PERSON_INIT);
+    AGREE(fpga_lora_use, fpga_lora_use_init, FPGA_LORA_USE_INIT);
+    AGREE(fpga_rep_controlnet_use, fpga_rep_controlnet_use_init, FPGA_REP_CONTROLNET_USE_INIT);
+    AGREE(fpga_modality, fpga_modality_init, FPGA_MODALITY_INIT);
 #undef AGREE
 }
 
@@ -132,6 +138,55 @@ static void null_is_refused_and_freed(void)
 
     /* Outputs are written on success only. */
     CHECK(number == 5 && large == 5 && size == 5 && byte == 5 && strcmp(text, "as was") == 0);
+}
+
+static void null_is_refused_by_what_changes_a_model(void)
+{
+    fpga_adapter *adapter = GARBAGE(fpga_adapter);
+    fpga_identity *identity = GARBAGE(fpga_identity);
+    fpga_lora *lora = GARBAGE(fpga_lora);
+    fpga_rep_controlnet *net = GARBAGE(fpga_rep_controlnet);
+    fpga_delta *delta = GARBAGE(fpga_delta);
+    fpga_model *model = GARBAGE(fpga_model);
+    fpga_person_report person;
+    uint32_t number = 5;
+    size_t size = 5;
+    double real = 5;
+    uint8_t byte = 5;
+    char text[8] = "as was";
+
+    fpga_adapter_free(NULL);
+    fpga_identity_free(NULL);
+    fpga_lora_free(NULL);
+    fpga_rep_controlnet_free(NULL);
+    fpga_delta_free(NULL);
+    CHECK(fpga_adapter_load(NULL, "x", NULL, &adapter) == NULL_POINTER && adapter == NULL);
+    CHECK(fpga_adapter_load_source(NULL, NULL, NULL, &adapter) == NULL_POINTER);
+    CHECK(fpga_adapter_get_kind(NULL, &number) == NULL_POINTER);
+    CHECK(fpga_model_with_adapter(NULL, NULL, &model) == NULL_POINTER && model == NULL);
+    CHECK(fpga_identity_new(NULL, NULL, 0, &identity) == NULL_POINTER && identity == NULL);
+    CHECK(fpga_generation_num_people(NULL, &size) == NULL_POINTER);
+    CHECK(fpga_generation_person_report(NULL, 0, 0, &person, sizeof person) == NULL_POINTER);
+    CHECK(fpga_generation_copy_attention(NULL, 0, 0, &byte, 1, 1) == NULL_POINTER);
+    CHECK(fpga_lora_load(NULL, "x", &lora) == NULL_POINTER && lora == NULL);
+    CHECK(fpga_lora_load(NULL, "x", NULL) == NULL_POINTER);
+    CHECK(fpga_lora_load_source(NULL, NULL, &lora) == NULL_POINTER);
+    CHECK(fpga_lora_num_changes(NULL, 1, &size) == NULL_POINTER);
+    CHECK(fpga_model_with_loras(NULL, NULL, 0, &model) == NULL_POINTER);
+    CHECK(fpga_model_with_loras(NULL, NULL, 0, NULL) == NULL_POINTER);
+    CHECK(fpga_rep_controlnet_load(NULL, "x", 1, &net) == NULL_POINTER && net == NULL);
+    CHECK(fpga_rep_controlnet_load_source(NULL, NULL, 1, &net) == NULL_POINTER);
+    CHECK(fpga_rep_controlnet_coefficients(NULL, &real, &real) == NULL_POINTER);
+    CHECK(fpga_rep_controlnet_load_report_json(NULL, text, sizeof text, &size) == NULL_POINTER);
+    CHECK(fpga_rep_controlnet_save(NULL, "x", 1) == NULL_POINTER);
+    CHECK(fpga_model_with_rep_controlnets(NULL, NULL, 0, &model) == NULL_POINTER);
+    CHECK(fpga_delta_new(NULL, NULL, &delta) == NULL_POINTER && delta == NULL);
+    CHECK(fpga_delta_load(NULL, "x", 1, &delta) == NULL_POINTER);
+    CHECK(fpga_delta_load_source(NULL, NULL, 1, &delta) == NULL_POINTER);
+    CHECK(fpga_delta_save(NULL, "x", 1) == NULL_POINTER);
+    CHECK(fpga_model_with_delta(NULL, NULL, 1, &model) == NULL_POINTER);
+    CHECK(fpga_model_without_delta(NULL, NULL, 1, &model) == NULL_POINTER);
+    CHECK(number == 5 && size == 5 && real == 5 && byte == 5 && strcmp(text, "as was") == 0);
 }
 
 static void error_texts_come_by_two_calls(void)
@@ -530,6 +585,7 @@ int main(int argc, char **argv)
     names_of_statuses();
     macros_and_init_functions_agree();
     null_is_refused_and_freed();
+    null_is_refused_by_what_changes_a_model();
     error_texts_come_by_two_calls();
     contexts();
     OK(fpga_context_new(NULL, &context));

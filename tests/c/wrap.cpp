@@ -1,7 +1,7 @@
 /*
  * The C++ wrapper: what it owns is freed once, what fails throws, and what callbacks throw arrives.
  *
- *   wrap MODEL CONTROLNET SINGLE_FILE
+ *   wrap MODEL CONTROLNET SINGLE_FILE LORA REP_CONTROLNET
  */
 #include <fpga.hpp>
 
@@ -188,6 +188,32 @@ static void sources(const fpga::context &context, const std::string &folder, con
     CHECK(thrown([&] { fpga::source(std::vector<std::uint8_t>(20)); }) == FPGA_STATUS_FORMAT);
 }
 
+static std::vector<std::uint8_t> pixels_of(const fpga::model &model)
+{
+    auto job = fpga::job::generate(model, short_generation());
+    job.run();
+    return job.take_generation().picture(0).pixels();
+}
+
+static void changes_weights(const fpga::context &context, const fpga::model &model,
+                            const char *lora_path, const char *rep_path)
+{
+    const std::vector<std::uint8_t> plain = pixels_of(model);
+    const fpga::lora lora(context, lora_path);
+    CHECK(lora.num_changes(FPGA_LORA_PART_UNET) == 1);
+    CHECK(pixels_of(model.with({lora.at(4)})) != plain);
+    CHECK(pixels_of(model.with({lora.at(0)})) == plain);
+    CHECK(thrown([&] { fpga::lora(context, rep_path); }) == FPGA_STATUS_UNSUPPORTED);
+
+    const fpga::rep_controlnet net(model, rep_path);
+    const fpga::delta delta(model, net);
+    const fpga::model merged = model.with({net.at(1)}), added = model.with(delta.get());
+    CHECK(pixels_of(merged) != plain && pixels_of(added) != plain);
+    const fpga::model base = added.without(delta.get());
+    CHECK(base.memory() == added.memory() && pixels_of(base) != pixels_of(added));
+    CHECK(pixels_of(model) == plain);
+}
+
 static void budgets(const std::string &folder)
 {
     auto params = fpga::init<fpga_context_params>();
@@ -199,7 +225,7 @@ static void budgets(const std::string &folder)
 
 int main(int argc, char **argv)
 {
-    CHECK(argc == 4);
+    CHECK(argc == 6);
     CHECK(fpga::version() == fpga_version());
     CHECK(fpga::devices().front().id == "cpu");
     auto asked = fpga::init<fpga_context_params>();
@@ -216,6 +242,7 @@ int main(int argc, char **argv)
     exceptions_of_callbacks_arrive(model);
     cancels(model);
     sources(context, argv[1], argv[3]);
+    changes_weights(context, model, argv[4], argv[5]);
     budgets(argv[1]);
     return 0;
 }
