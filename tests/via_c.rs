@@ -224,6 +224,33 @@ fn loras_and_modalities_change_a_copy_of_the_model() {
     weights_run_silently(&[]);
 }
 
+/// Runs a program that needs a model, what guides it, and face networks, checks everything itself and says
+/// nothing.
+fn faces_run_silently(flags: &[&str]) {
+    let (folder, model) = (tempfile::tempdir().unwrap(), model());
+    let (adapter, net) = (folder.path().join("adapter"), folder.path().join("net"));
+    models::write_adapter(&adapter);
+    models::write_controlnet(&net, 5);
+    let networks = models::fixtures().join("face_networks");
+    let (arcface, bisenet) = (
+        networks.join("arcface.pth"),
+        networks.join("bisenet.safetensors"),
+    );
+    let onnx = models::fixtures().join("face_onnx");
+    let program = compile("faces", Linking::Shared, flags, folder.path());
+    let arguments = [model.path(), &adapter, &net, &arcface, &bisenet, &onnx];
+    let output = run(&program, &arguments.map(Path::as_os_str));
+    assert!(
+        output.stdout.is_empty() && output.stderr.is_empty(),
+        "the library printed: {output:?}"
+    );
+}
+
+#[test]
+fn faces_are_found_told_apart_and_given_to_people() {
+    faces_run_silently(&[]);
+}
+
 #[test]
 fn the_cpp_wrapper_owns_throws_and_forwards() {
     runs_silently_with_everything("wrap", Linking::Shared, &[]);
@@ -296,6 +323,7 @@ fn the_address_sanitizer_finds_nothing() {
     runs_silently_with_everything("wrap", Linking::Shared, &flags);
     runs_silently_with_people("people", &flags);
     weights_run_silently(&flags);
+    faces_run_silently(&flags);
 }
 
 /// What C passes to callbacks and reads after a job is ordered. The library itself is not instrumented.

@@ -12,10 +12,12 @@ use ndarray::Array2;
 use crate::adapter::fpga_adapter;
 use crate::context::fpga_context;
 use crate::controlnet::fpga_controlnet;
+use crate::detector::fpga_face_detector;
+use crate::embedder::fpga_face_embedder;
 use crate::fault::{Fault, Outcome};
 use crate::growing::{self, Growing};
 use crate::guard::guard;
-use crate::handle::share;
+use crate::handle::{share, share_optional};
 use crate::image::{self, fpga_image_view};
 use crate::modality::{self, OwnModality, fpga_modality};
 use crate::params::{fpga_long_prompt, fpga_noise};
@@ -165,6 +167,11 @@ pub struct fpga_generate_params {
     pub modalities: *const fpga_modality,
     /// How many.
     pub num_modalities: usize,
+    /// Finds the faces of the finished pictures, so that the report says who is recognised at their place;
+    /// NULL to leave that out. The job keeps its own reference.
+    pub recognition_detector: *const fpga_face_detector,
+    /// Says whose they are: the network that the identities' embeddings come from. Set both or neither.
+    pub recognition_embedder: *const fpga_face_embedder,
 }
 
 // SAFETY: `repr(C)`, `struct_size` first, pointers, floats and integers.
@@ -210,6 +217,8 @@ unsafe impl Growing for fpga_generate_params {
             reserved_2: 0,
             modalities: std::ptr::null(),
             num_modalities: 0,
+            recognition_detector: std::ptr::null(),
+            recognition_embedder: std::ptr::null(),
         }
     }
 }
@@ -296,6 +305,15 @@ impl Generation {
         self.modalities.iter().map(|modality| &*modality.context)
     }
 
+    /// Bytes that its face networks take while they run; the model's networks rest then.
+    pub(crate) fn working(&self) -> u64 {
+        let people = self.people.as_ref();
+        let networks = people.and_then(|people| people.recognition.as_ref());
+        networks.map_or(0, |(detector, embedder)| {
+            detector.home.working.max(embedder.home.working)
+        })
+    }
+
     /// The adapter of its people.
     pub(crate) fn adapter(&self) -> Option<&fpga_adapter> {
         self.people.as_ref().map(|people| &*people.adapter)
@@ -351,10 +369,15 @@ pub(crate) unsafe fn copy_in(params: *const fpga_generate_params) -> Outcome<Gen
     let measure = flag(params.measure, "fpga_generate_params.measure")?;
     // SAFETY: this function's contract.
     unsafe {
+        let mut people = person::copy_in(params.people, params.num_people, measure)?;
+        let recognition = recognition(&params)?;
+        if let Some(people) = &mut people {
+            people.recognition = recognition;
+        }
         Ok(Generation {
             canvas: canvas(&params)?,
             controls: controls(params.controls, params.num_controls)?,
-            people: person::copy_in(params.people, params.num_people, measure)?,
+            people,
             modalities: modality::copy_in(params.modalities, params.num_modalities)?,
             settings: settings(&params)?,
         })
@@ -398,6 +421,28 @@ unsafe fn settings(params: &fpga_generate_params) -> Outcome<GenerateRequest<'st
         }),
         ..GenerateRequest::new(prompt.unwrap_or_default(), canvas)
     })
+}
+
+/// # Safety
+/// The handles of `params` live during the call.
+unsafe fn recognition(
+    params: &fpga_generate_params,
+) -> Outcome<Option<(Arc<fpga_face_detector>, Arc<fpga_face_embedder>)>> {
+    // SAFETY: this function's contract.
+    let networks = unsafe {
+        (
+            share_optional(params.recognition_detector)?,
+            share_optional(params.recognition_embedder)?,
+        )
+    };
+    match networks {
+        (Some(detector), Some(embedder)) => Ok(Some((detector, embedder))),
+        (None, None) => Ok(None),
+        _ => {
+            let why = "needs recognition_detector and recognition_embedder, or neither";
+            Err(Fault::argument("fpga_generate_params", why))
+        }
+    }
 }
 
 /// # Safety
@@ -482,7 +527,9 @@ mod tests {
     fn every_field_reaches_the_request() {
         let (colours, grey) = ([1, 2, 3, 4, 5, 6], [0, 255]);
         let (picture, mask) = (view(&colours, 1), view(&grey, 2));
+        // Without `..`: a new field must be added here, and to the request.
         let params = fpga_generate_params {
+            struct_size: size_of::<fpga_generate_params>(),
             prompt: c"new".as_ptr(),
             negative_prompt: c"bad".as_ptr(),
             picture: &raw const picture,
@@ -501,7 +548,21 @@ mod tests {
             noise: fpga_noise::Philox as u32,
             tile: 64,
             tile_overlap: 16,
-            ..fpga_generate_params::defaults()
+            // Of a blank canvas: below.
+            width: 0,
+            height: 0,
+            reserved: 0,
+            reserved_2: 0,
+            // Handles: `tests/c/pictures.c`, `people.c`, `weights.c` and `faces.c`.
+            controls: std::ptr::null(),
+            num_controls: 0,
+            people: std::ptr::null(),
+            num_people: 0,
+            measure: 1,
+            modalities: std::ptr::null(),
+            num_modalities: 0,
+            recognition_detector: std::ptr::null(),
+            recognition_embedder: std::ptr::null(),
         };
         let picture = RgbImage::from_raw(2, 1, colours.to_vec()).unwrap();
         let canvas = Canvas::Masked {
@@ -529,6 +590,21 @@ mod tests {
         };
         // SAFETY: strings and pixels live during the call.
         let found = unsafe { copy_in(&raw const params) }.unwrap();
+        assert_eq!(format!("{:?}", found.request()), format!("{expected:?}"));
+        let blank = fpga_generate_params {
+            picture: std::ptr::null(),
+            mask: std::ptr::null(),
+            width: 16,
+            height: 24,
+            ..params
+        };
+        // SAFETY: as above.
+        let found = unsafe { copy_in(&raw const blank) }.unwrap();
+        let (width, height) = (16, 24);
+        let expected = GenerateRequest {
+            canvas: Canvas::Blank { width, height },
+            ..expected
+        };
         assert_eq!(format!("{:?}", found.request()), format!("{expected:?}"));
     }
 }

@@ -46,6 +46,15 @@ static void macros_and_init_functions_agree(void)
     AGREE(fpga_lora_use, fpga_lora_use_init, FPGA_LORA_USE_INIT);
     AGREE(fpga_rep_controlnet_use, fpga_rep_controlnet_use_init, FPGA_REP_CONTROLNET_USE_INIT);
     AGREE(fpga_modality, fpga_modality_init, FPGA_MODALITY_INIT);
+    AGREE(fpga_detection, fpga_detection_init, FPGA_DETECTION_INIT);
+    AGREE(fpga_detector_params, fpga_detector_params_init, FPGA_DETECTOR_PARAMS_INIT);
+    AGREE(fpga_own_detector, fpga_own_detector_init, FPGA_OWN_DETECTOR_INIT);
+    AGREE(fpga_own_embedder, fpga_own_embedder_init, FPGA_OWN_EMBEDDER_INIT);
+    AGREE(fpga_own_parser, fpga_own_parser_init, FPGA_OWN_PARSER_INIT);
+    AGREE(fpga_own_landmarks, fpga_own_landmarks_init, FPGA_OWN_LANDMARKS_INIT);
+    AGREE(fpga_observers, fpga_observers_init, FPGA_OBSERVERS_INIT);
+    AGREE(fpga_sought_person, fpga_sought_person_init, FPGA_SOUGHT_PERSON_INIT);
+    AGREE(fpga_search, fpga_search_init, FPGA_SEARCH_INIT);
 #undef AGREE
 }
 
@@ -187,6 +196,63 @@ static void null_is_refused_by_what_changes_a_model(void)
     CHECK(fpga_model_with_delta(NULL, NULL, 1, &model) == NULL_POINTER);
     CHECK(fpga_model_without_delta(NULL, NULL, 1, &model) == NULL_POINTER);
     CHECK(number == 5 && size == 5 && real == 5 && byte == 5 && strcmp(text, "as was") == 0);
+}
+
+static void null_is_refused_by_face_networks(void)
+{
+    fpga_face_detector *detector = GARBAGE(fpga_face_detector);
+    fpga_face_embedder *embedder = GARBAGE(fpga_face_embedder);
+    fpga_face_parser *parser = GARBAGE(fpga_face_parser);
+    fpga_landmark_detector *landmarks = GARBAGE(fpga_landmark_detector);
+    fpga_pose_estimator *estimator = GARBAGE(fpga_pose_estimator);
+    fpga_detections *detections = GARBAGE(fpga_detections);
+    fpga_poses *poses = GARBAGE(fpga_poses);
+    fpga_identity *identity = GARBAGE(fpga_identity);
+    fpga_detection face;
+    fpga_left_face left;
+    fpga_restoration_report report;
+    size_t size = 5;
+    double real = 5;
+    float numbers[10] = {5};
+    uint8_t byte = 5;
+    char text[8] = "as was";
+
+    fpga_face_detector_free(NULL);
+    fpga_face_embedder_free(NULL);
+    fpga_face_parser_free(NULL);
+    fpga_landmark_detector_free(NULL);
+    fpga_pose_estimator_free(NULL);
+    fpga_detections_free(NULL);
+    fpga_poses_free(NULL);
+    CHECK(fpga_face_detector_load(NULL, "x", NULL, &detector) == NULL_POINTER && detector == NULL);
+    CHECK(fpga_face_detector_new(NULL, &detector) == NULL_POINTER);
+    CHECK(fpga_face_detector_new(NULL, NULL) == NULL_POINTER);
+    CHECK(fpga_face_detector_detect(NULL, NULL, &detections) == NULL_POINTER && detections == NULL);
+    CHECK(fpga_detections_add(NULL, NULL) == NULL_POINTER);
+    CHECK(fpga_detections_count(NULL, &size) == NULL_POINTER);
+    CHECK(fpga_detections_get(NULL, 0, &face, sizeof face) == NULL_POINTER);
+    CHECK(fpga_face_embedder_load(NULL, "x", 1, &embedder) == NULL_POINTER && embedder == NULL);
+    CHECK(fpga_face_embedder_new(NULL, &embedder) == NULL_POINTER);
+    CHECK(fpga_face_embedder_embed(NULL, NULL, numbers, numbers, 10, &size) == NULL_POINTER);
+    CHECK(fpga_embedding_cosine(NULL, numbers, 1, &real) == NULL_POINTER);
+    CHECK(fpga_face_parser_load(NULL, "x", 1, &parser) == NULL_POINTER && parser == NULL);
+    CHECK(fpga_face_parser_new(NULL, &parser) == NULL_POINTER);
+    CHECK(fpga_face_parser_parse(NULL, NULL, &byte, 1, 1) == NULL_POINTER);
+    CHECK(fpga_landmark_detector_load(NULL, "x", &landmarks) == NULL_POINTER && landmarks == NULL);
+    CHECK(fpga_landmark_detector_new(NULL, &landmarks) == NULL_POINTER);
+    CHECK(fpga_landmark_detector_find(NULL, NULL, numbers, numbers, 10, &size) == NULL_POINTER);
+    CHECK(fpga_landmarks_five(NULL, 68, numbers) == NULL_POINTER);
+    CHECK(fpga_pose_estimator_load(NULL, "x", "x", &estimator) == NULL_POINTER && estimator == NULL);
+    CHECK(fpga_pose_estimator_estimate(NULL, NULL, &poses) == NULL_POINTER && poses == NULL);
+    CHECK(fpga_poses_count(NULL, &size) == NULL_POINTER);
+    CHECK(fpga_poses_get(NULL, 0, numbers, 10, &size) == NULL_POINTER);
+    CHECK(fpga_identity_from_pictures(NULL, NULL, 0, NULL, &identity) == NULL_POINTER);
+    CHECK(identity == NULL && fpga_identity_embedding(NULL, numbers, 10, &size) == NULL_POINTER);
+    CHECK(fpga_restoration_get_report(NULL, &report, sizeof report) == NULL_POINTER);
+    CHECK(fpga_restoration_left_face(NULL, 0, &left, sizeof left) == NULL_POINTER);
+    CHECK(fpga_restoration_absent_person(NULL, 0, &size) == NULL_POINTER);
+    CHECK(fpga_generation_person_name(NULL, 0, text, sizeof text, &size) == NULL_POINTER);
+    CHECK(size == 5 && real == 5 && numbers[0] == 5 && byte == 5 && strcmp(text, "as was") == 0);
 }
 
 static void error_texts_come_by_two_calls(void)
@@ -340,7 +406,9 @@ static void jobs_that_cannot_be_made(const fpga_model *model, const uint8_t *pix
     BAD_PARAMS(bad.noise = 3, INVALID);
     BAD_PARAMS(bad.reserved = 1, INVALID);
     BAD_PARAMS(bad.negative_prompt = "\x80", FPGA_STATUS_INVALID_UTF8);
-    BAD_PARAMS(bad.struct_size = sizeof bad - 8, FPGA_STATUS_INVALID_STRUCT_SIZE);
+    /* Shorter than the first version of the struct, which ended before `search`. */
+    BAD_PARAMS(bad.struct_size = offsetof(fpga_restore_params, search) - 8,
+               FPGA_STATUS_INVALID_STRUCT_SIZE);
 
     fpga_job *job = GARBAGE(fpga_job);
     fpga_face two[2];
@@ -586,6 +654,7 @@ int main(int argc, char **argv)
     macros_and_init_functions_agree();
     null_is_refused_and_freed();
     null_is_refused_by_what_changes_a_model();
+    null_is_refused_by_face_networks();
     error_texts_come_by_two_calls();
     contexts();
     OK(fpga_context_new(NULL, &context));

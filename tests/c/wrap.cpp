@@ -214,6 +214,63 @@ static void changes_weights(const fpga::context &context, const fpga::model &mod
     CHECK(pixels_of(model) == plain);
 }
 
+static void finds_faces(const fpga::model &model)
+{
+    const fpga::image before = picture();
+    const float box[4] = {20, 10, 44, 38}, points[10] = {27, 20, 37, 20, 32, 25, 28, 31, 36, 31};
+    unsigned calls = 0;
+    const fpga::face_detector detector([&](const fpga_image_view &seen) {
+        CHECK(seen.width == 61 && seen.height == 47);
+        auto face = fpga::init<fpga_detection>();
+        std::memcpy(face.box, box, sizeof box);
+        std::memcpy(face.landmarks, points, sizeof points);
+        face.has_landmarks = 1;
+        face.score = 0.5f;
+        calls++;
+        return std::vector<fpga_detection>{face};
+    });
+    CHECK(detector.detect(before).size() == 1 && detector.detect(before)[0].score == 0.5f);
+    const fpga::face_embedder embedder(
+        3, [](const fpga_image_view &, const float *) { return std::vector<float>{1, 2, 3}; });
+    CHECK(embedder.embed(before, points) == (std::vector<float>{1, 2, 3}));
+    const fpga::face_embedder long_one(
+        600, [](const fpga_image_view &, const float *) { return std::vector<float>(600, 1); });
+    CHECK(long_one.embed(before, points).size() == 600);
+    const fpga::face_embedder short_one(
+        4, [](const fpga_image_view &, const float *) { return std::vector<float>{1}; });
+    CHECK(thrown([&] { short_one.embed(before, points); }) == FPGA_STATUS_CALLBACK);
+
+    auto search = fpga::init<fpga_search>();
+    search.detector = detector.get();
+    auto person = fpga::init<fpga_sought_person>();
+    const float same[3] = {1, 2, 3}, other[3] = {-1, -2, -3};
+    person.embedding = same;
+    person.embedding_length = 3;
+    search.people = &person;
+    search.num_people = 1;
+    search.embedder = embedder.get();
+    auto params = short_restoration();
+    params.search = &search;
+    const auto restore = [&] {
+        auto job = fpga::job::restore(model, before, {}, params);
+        job.run();
+        return job.take_restoration();
+    };
+    const fpga::restoration found = restore();
+    CHECK(found.report().num_faces == 1 && found.faces()[0].has_person == 1);
+    person.embedding = other;
+    const fpga::restoration nobody = restore();
+    CHECK(nobody.report().num_absent == 1 && nobody.picture().pixels() == before.pixels());
+    CHECK(nobody.left().size() == 1 && nobody.left()[0].reason == FPGA_LEFT_REASON_UNKNOWN);
+    CHECK(calls == 4);
+
+    const fpga::face_detector broken(
+        [](const fpga_image_view &) -> std::vector<fpga_detection> { throw 1; });
+    CHECK(thrown([&] { broken.detect(before); }) == FPGA_STATUS_CALLBACK);
+    search.detector = broken.get();
+    CHECK(thrown(restore) == FPGA_STATUS_CALLBACK);
+}
+
 static void budgets(const std::string &folder)
 {
     auto params = fpga::init<fpga_context_params>();
@@ -243,6 +300,7 @@ int main(int argc, char **argv)
     cancels(model);
     sources(context, argv[1], argv[3]);
     changes_weights(context, model, argv[4], argv[5]);
+    finds_faces(model);
     budgets(argv[1]);
     return 0;
 }
