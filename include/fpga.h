@@ -694,6 +694,106 @@ typedef uint32_t fpga_colour_order;
 #endif // __cplusplus
 
 /**
+ * How prompt and caption are joined.
+ */
+enum fpga_prompt_layout
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * As checkpoints for SD 1.5 were trained.
+     */
+    FPGA_PROMPT_LAYOUT_JOINED = 1,
+    /**
+     * As checkpoints for SDXL were trained.
+     */
+    FPGA_PROMPT_LAYOUT_SEPARATED = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_prompt_layout fpga_prompt_layout;
+#else
+typedef uint32_t fpga_prompt_layout;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Which part's picture a word is fused with.
+ */
+enum fpga_part_pairing
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * First word, first part, as the published checkpoints were trained.
+     */
+    FPGA_PART_PAIRING_UPSTREAM = 1,
+    /**
+     * Every word with the part that it names.
+     */
+    FPGA_PART_PAIRING_BY_WORD = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_part_pairing fpga_part_pairing;
+#else
+typedef uint32_t fpga_part_pairing;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Which negative prompt the first steps get.
+ */
+enum fpga_negative_text
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Already fused with pictures of nothing, as the published code has it.
+     */
+    FPGA_NEGATIVE_TEXT_FUSED = 1,
+    /**
+     * As it was written.
+     */
+    FPGA_NEGATIVE_TEXT_PLAIN = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_negative_text fpga_negative_text;
+#else
+typedef uint32_t fpga_negative_text;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What the second tokenizer of SDXL makes of the marks.
+ */
+enum fpga_second_tokenizer
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Ordinary text, as the published code has it.
+     */
+    FPGA_SECOND_TOKENIZER_READS_MARKS = 1,
+    /**
+     * Nothing, like the first tokenizer.
+     */
+    FPGA_SECOND_TOKENIZER_STRIPS_MARKS = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_second_tokenizer fpga_second_tokenizer;
+#else
+typedef uint32_t fpga_second_tokenizer;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * What says whose a found face is.
  *
  * Kinds are only ever appended: be ready for one that you do not know.
@@ -820,6 +920,11 @@ typedef struct fpga_face_embedder fpga_face_embedder;
  * Tells skin, eyes, hair and the other parts of a face.
  */
 typedef struct fpga_face_parser fpga_face_parser;
+
+/**
+ * Prompts of a picture of one person, encoded. Nothing in it ever changes.
+ */
+typedef struct fpga_facial_prompts fpga_facial_prompts;
 
 /**
  * The pictures that were made, and the report of how. Nothing in it ever changes.
@@ -1356,6 +1461,11 @@ typedef struct fpga_face {
      * Share of the steps back at which that ends: 0 to 1.
      */
     double identity_window_end;
+    /**
+     * Words that know the face of `identity` (ConsistentID), in place of the prompt; their steps count over
+     * the whole schedule. NULL for none. The job keeps its own reference.
+     */
+    const struct fpga_facial_prompts *facial_prompts;
 } fpga_face;
 
 /**
@@ -1400,6 +1510,57 @@ typedef struct fpga_reference {
      */
     uint32_t reserved;
 } fpga_reference;
+
+/**
+ * What a picture shows, and whose face. Start from `FPGA_FACIAL_TEXT_INIT`, which does what ConsistentID's
+ * published code does for SD 1.5. Pointers are borrowed for the call.
+ */
+typedef struct fpga_facial_text {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * What the picture shows, as it stands; NULL for the empty prompt.
+     */
+    const char *prompt;
+    /**
+     * What it does not show; NULL for the empty prompt.
+     */
+    const char *negative_prompt;
+    /**
+     * What the face looks like; NULL for the published template.
+     */
+    const char *caption;
+    /**
+     * A picture of the person with its parts.
+     */
+    const struct fpga_reference *reference;
+    /**
+     * One of `fpga_prompt_layout`.
+     */
+    uint32_t layout;
+    /**
+     * One of `fpga_part_pairing`.
+     */
+    uint32_t pairing;
+    /**
+     * One of `fpga_negative_text`.
+     */
+    uint32_t negative;
+    /**
+     * One of `fpga_second_tokenizer`.
+     */
+    uint32_t second_tokenizer;
+    /**
+     * The last step, from 0, that gets the prompt without the parts.
+     */
+    uint32_t last_plain_step;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} fpga_facial_text;
 
 /**
  * Who looks at the pictures of a person. Start from `FPGA_OBSERVERS_INIT`; set those that the adapter
@@ -1545,6 +1706,11 @@ typedef struct fpga_sought_person {
      * Must be 0.
      */
     uint32_t reserved;
+    /**
+     * Words that know the face of `identity` (ConsistentID), in place of the prompt; NULL for none. The job
+     * keeps its own reference.
+     */
+    const struct fpga_facial_prompts *facial_prompts;
 } fpga_sought_person;
 
 /**
@@ -1945,6 +2111,11 @@ typedef struct fpga_generate_params {
      * Says whose they are: the network that the identities' embeddings come from. Set both or neither.
      */
     const struct fpga_face_embedder *recognition_embedder;
+    /**
+     * Words that know somebody's face (ConsistentID), in place of `prompt` and `negative_prompt`, which must
+     * be NULL then. NULL for none. The job keeps its own reference.
+     */
+    const struct fpga_facial_prompts *facial_prompts;
 } fpga_generate_params;
 
 /**
@@ -2178,8 +2349,8 @@ typedef struct fpga_face_report {
      */
     double colour_gain[3];
     /**
-     * From pixels of the crop to pixels of the picture: x' = m[0] x + m[1] y + m[2], y' = m[3] x + m[4] y +
-     * m[5], with pixel centres at one half.
+     * From pixels of the crop to pixels of the picture, with pixel centres at one half: with this as `m`,
+     * `x' = m[0] * x + m[1] * y + m[2]` and `y' = m[3] * x + m[4] * y + m[5]`.
      */
     double crop_to_picture[6];
     /**
@@ -3675,6 +3846,45 @@ fpga_status fpga_identity_embedding(const struct fpga_identity *identity,
 FPGA_API void fpga_identity_free(struct fpga_identity *identity);
 
 /**
+ * Sets every field to its default, as `FPGA_FACIAL_TEXT_INIT` does.
+ *
+ * `size` is `sizeof *text`; it becomes `struct_size`.
+ *
+ * Ownership: `text` stays the caller's.
+ * Threads: any.
+ * NULL: `text` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_facial_text_init(struct fpga_facial_text *text, size_t size);
+
+/**
+ * Encodes the prompts of a picture of one person, for a model and a ConsistentID adapter.
+ *
+ * Ownership: inputs are borrowed for the call. `*facial_prompts` is the caller's; free it with
+ * `fpga_facial_prompts_free`. It keeps its adapter alive, and jobs keep it alive.
+ * Threads: any. Prompts may be used by many threads at once.
+ * NULL: no pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT` if the adapter is no ConsistentID, the model has no tokenizer, or
+ * the reference lacks its picture or its parts; `FPGA_STATUS_INVALID_STRUCT_SIZE`,
+ * `FPGA_STATUS_INVALID_UTF8`, `FPGA_STATUS_UNSUPPORTED`, `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`,
+ * `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_facial_prompts_new(const struct fpga_model *model,
+                                    const struct fpga_adapter *adapter,
+                                    const struct fpga_facial_text *text,
+                                    struct fpga_facial_prompts **facial_prompts);
+
+/**
+ * Gives up the caller's reference to prompts.
+ *
+ * Threads: any, but not while another thread still calls with this pointer.
+ * NULL: does nothing.
+ */
+FPGA_API void fpga_facial_prompts_free(struct fpga_facial_prompts *facial_prompts);
+
+/**
  * Sets every field to its default, as `FPGA_OBSERVERS_INIT` does.
  *
  * `size` is `sizeof *observers`; it becomes `struct_size`.
@@ -4412,7 +4622,7 @@ FPGA_API void fpga_generation_free(struct fpga_generation *generation);
     {sizeof(fpga_image_view), NULL, 0, 0, 0, FPGA_PIXEL_FORMAT_RGB8, 0}
 #define FPGA_FACE_INIT \
     {sizeof(fpga_face), NULL, NULL, {0, 0, 0, 0}, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 0, 0, NULL, 1.0, 0.0, \
-     1.0}
+     1.0, NULL}
 #define FPGA_DETECTION_INIT \
     {sizeof(fpga_detection), {0, 0, 0, 0}, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 1.0f, 0}
 #define FPGA_DETECTOR_PARAMS_INIT \
@@ -4428,7 +4638,10 @@ FPGA_API void fpga_generation_free(struct fpga_generation *generation);
 #define FPGA_OBSERVERS_INIT \
     {sizeof(fpga_observers), NULL, NULL, NULL, FPGA_FACE_CHOICE_LARGEST, FPGA_COLOUR_ORDER_RIGHT}
 #define FPGA_SOUGHT_PERSON_INIT \
-    {sizeof(fpga_sought_person), NULL, NULL, NULL, 0, 1.0, 0.0, 1.0, {0, 0, 0, 0}, 0, 0}
+    {sizeof(fpga_sought_person), NULL, NULL, NULL, 0, 1.0, 0.0, 1.0, {0, 0, 0, 0}, 0, 0, NULL}
+#define FPGA_FACIAL_TEXT_INIT \
+    {sizeof(fpga_facial_text), NULL, NULL, NULL, NULL, FPGA_PROMPT_LAYOUT_JOINED, \
+     FPGA_PART_PAIRING_UPSTREAM, FPGA_NEGATIVE_TEXT_FUSED, FPGA_SECOND_TOKENIZER_READS_MARKS, 30, 0}
 #define FPGA_SEARCH_INIT \
     {sizeof(fpga_search), NULL, NULL, NULL, 0, 0.25, 0.3, 0, 0, 0, 0, FPGA_FACE_ORDER_LEFT_TO_RIGHT, 0}
 #define FPGA_RESTORE_PARAMS_INIT \
@@ -4453,7 +4666,7 @@ FPGA_API void fpga_generation_free(struct fpga_generation *generation);
 #define FPGA_GENERATE_PARAMS_INIT \
     {sizeof(fpga_generate_params), NULL, NULL, NULL, NULL, NULL, 0, 0, 0.75, 7.5, 0.0, 0.0, 512, 512, 1, \
      30, 0, 0, FPGA_SAMPLER_MODEL, FPGA_LONG_PROMPT_SPLIT, FPGA_NOISE_TORCH_CPU, 0, 128, 0, \
-     NULL, 0, 0, 0, NULL, 0, NULL, NULL}
+     NULL, 0, 0, 0, NULL, 0, NULL, NULL, NULL}
 
 /* 1 if the library that runs has the interface that this header describes, else 0. */
 #define FPGA_CHECK_ABI() (fpga_abi_version() == FPGA_ABI_VERSION)

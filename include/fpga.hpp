@@ -150,6 +150,8 @@ inline fpga_sought_person init() { return FPGA_SOUGHT_PERSON_INIT; }
 template <>
 inline fpga_search init() { return FPGA_SEARCH_INIT; }
 template <>
+inline fpga_facial_text init() { return FPGA_FACIAL_TEXT_INIT; }
+template <>
 inline fpga_restore_params init() { return FPGA_RESTORE_PARAMS_INIT; }
 template <>
 inline fpga_generate_params init() { return FPGA_GENERATE_PARAMS_INIT; }
@@ -618,6 +620,15 @@ public:
                   views.push_back(picture.view());
               return fpga_identity_from_pictures(adapter.get(), views.data(), views.size(),
                                                  &observers, out);
+          })) {}
+};
+
+/* Prompts that know a face, by a ConsistentID adapter. */
+class facial_prompts : public detail::owner<fpga_facial_prompts, fpga_facial_prompts_free> {
+public:
+    facial_prompts(const model &model, const adapter &adapter, const fpga_facial_text &text)
+        : owner(detail::made<fpga_facial_prompts>([&](fpga_facial_prompts **out) {
+              return fpga_facial_prompts_new(model.get(), adapter.get(), &text, out);
           })) {}
 };
 

@@ -12,11 +12,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use fpga_core::RgbImage;
-use fpga_core::face::{CropSettings, FaceBox};
+use fpga_core::diffusion::Guidance;
+use fpga_core::face::{CropSettings, FaceBox, FaceEmbedding, PartMap};
+use fpga_core::identity::facial_prompt::PromptLayout;
 use fpga_core::pipeline::{
-    DeviceChoice, Face, FaceRestorer, Gate, LoadOptions, Monitor, RestoreRequest, StableDiffusion,
+    AdapterOptions, Canvas, DeviceChoice, Face, FaceReference, FaceRestorer, FacialText,
+    FacialTextWays, Gate, GenerateRequest, IdentityAdapter, LoadOptions, Monitor, People,
+    PortraitGenerator, PortraitIdentity, RestoreRequest, StableDiffusion,
 };
+use fpga_core::sampler::SamplerKind;
+use fpga_core::weights::{Storage, TensorSource};
 use fpga_tests::models;
+use image::GrayImage;
+use ndarray::Array2;
 use tempfile::TempDir;
 
 /// A whole model in a folder of its own.
@@ -249,6 +257,107 @@ fn faces_run_silently(flags: &[&str]) {
 #[test]
 fn faces_are_found_told_apart_and_given_to_people() {
     faces_run_silently(&[]);
+}
+
+/// What `facial.c` asks for, by the other door.
+fn facial_picture(embedding: &[f32], picture: &RgbImage, parts: &GrayImage) -> RgbImage {
+    let device = DeviceChoice::Cpu.open().unwrap();
+    let portrait = models::fixtures().join("consistentid_portrait");
+    let options = LoadOptions {
+        tokenizer: Some(models::fixtures().join("clip_tokenizer/sd1")),
+        ..LoadOptions::default()
+    };
+    let model = StableDiffusion::load(portrait.join("model"), &options, &device).unwrap();
+    let options = AdapterOptions {
+        image_encoder: Some(portrait.join("image_encoder")),
+        ..AdapterOptions::default()
+    };
+    let adapter = IdentityAdapter::load(portrait.join("adapter.bin"), &model, &options).unwrap();
+    let shape = (parts.height() as usize, parts.width() as usize);
+    let labels = Array2::from_shape_vec(shape, parts.as_raw().clone()).unwrap();
+    let reference = FaceReference {
+        picture: Some(picture.clone()),
+        landmarks: None,
+        embedding: Some(FaceEmbedding::new(embedding.to_vec()).unwrap()),
+        parts: Some(PartMap::new(labels).unwrap()),
+    };
+    let text = FacialText {
+        prompt: "a photo of a woman",
+        negative_prompt: "quality ugly !!!",
+        caption: Some("face, eyes, ears"),
+        reference: &reference,
+        ways: FacialTextWays {
+            last_plain_step: 1,
+            ..FacialTextWays::upstream(PromptLayout::Joined)
+        },
+    };
+    let words = adapter.facial_prompts(model.text.as_ref(), &text).unwrap();
+    let tokens = adapter.tokens(std::slice::from_ref(&reference)).unwrap();
+    let people = vec![PortraitIdentity::new(tokens, None)];
+    let (width, height) = (24, 16);
+    let request = GenerateRequest {
+        negative_prompt: words.negative_prompt,
+        prompt_change: Some(words.change),
+        steps: 5,
+        guidance: Guidance::new(5.0),
+        sampler: Some(SamplerKind::Ddim { eta: 0.0 }),
+        seed: Some(5),
+        people: Some(People::new(adapter.attention(), people)),
+        ..GenerateRequest::new(words.prompt, Canvas::Blank { width, height })
+    };
+    let adapted = adapter.applied_to(&model).unwrap();
+    let generator = PortraitGenerator::new(&adapted);
+    let generated = generator.generate(&request, &mut Monitor::none()).unwrap();
+    generated.pictures.into_iter().next().unwrap()
+}
+
+#[test]
+fn words_that_know_a_face_make_the_same_picture_through_both_doors() {
+    let folder = tempfile::tempdir().unwrap();
+    let fixtures = models::fixtures();
+    let portrait = fixtures.join("consistentid_portrait");
+    let open = |name: &str| image::open(portrait.join(name)).unwrap();
+    let (picture, parts) = (
+        open("reference.png").to_rgb8(),
+        open("parts.png").to_luma8(),
+    );
+    assert_eq!(
+        (picture.dimensions(), picture.width()),
+        (parts.dimensions(), picture.height())
+    );
+    let expected = TensorSource::open(portrait.join("expected.safetensors")).unwrap();
+    let embedding = expected.read("embedding", Storage::F32).unwrap();
+    let embedding: Vec<f32> = embedding.iter::<f32>().collect();
+    let bytes: Vec<u8> = embedding
+        .iter()
+        .flat_map(|value| value.to_ne_bytes())
+        .collect();
+    let raw = ["picture", "parts", "embedding", "out"].map(|name| folder.path().join(name));
+    fs::write(&raw[0], picture.as_raw()).unwrap();
+    fs::write(&raw[1], parts.as_raw()).unwrap();
+    fs::write(&raw[2], bytes).unwrap();
+
+    let program = compile("facial", Linking::Shared, &[], folder.path());
+    let (side, length) = (picture.width().to_string(), embedding.len().to_string());
+    let places = ["model", "adapter.bin", "image_encoder"].map(|name| portrait.join(name));
+    let tokenizer = fixtures.join("clip_tokenizer/sd1");
+    run(
+        &program,
+        &[
+            places[0].as_ref(),
+            tokenizer.as_ref(),
+            places[1].as_ref(),
+            places[2].as_ref(),
+            side.as_ref(),
+            raw[0].as_ref(),
+            raw[1].as_ref(),
+            length.as_ref(),
+            raw[2].as_ref(),
+            raw[3].as_ref(),
+        ],
+    );
+    let made = facial_picture(&embedding, &picture, &parts);
+    assert_eq!(&fs::read(&raw[3]).unwrap(), made.as_raw());
 }
 
 #[test]

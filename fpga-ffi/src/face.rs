@@ -5,6 +5,7 @@ use std::ffi::c_char;
 use fpga_core::face::{FaceBox, Landmarks5};
 use fpga_core::pipeline::{Face, Prompt};
 
+use crate::facial::fpga_facial_prompts;
 use crate::fault::Outcome;
 use crate::growing::{self, Growing};
 use crate::guard::guard;
@@ -48,6 +49,9 @@ pub struct fpga_face {
     pub identity_window_start: f64,
     /// Share of the steps back at which that ends: 0 to 1.
     pub identity_window_end: f64,
+    /// Words that know the face of `identity` (ConsistentID), in place of the prompt; their steps count over
+    /// the whole schedule. NULL for none. The job keeps its own reference.
+    pub facial_prompts: *const fpga_facial_prompts,
 }
 
 // SAFETY: `repr(C)`, `struct_size` first, pointers, floats and integers.
@@ -68,6 +72,7 @@ unsafe impl Growing for fpga_face {
             identity_strength: 1.0,
             identity_window_start: 0.0,
             identity_window_end: 1.0,
+            facial_prompts: std::ptr::null(),
         }
     }
 }
@@ -117,7 +122,12 @@ unsafe fn to_core(face: &fpga_face, adapter: &mut CommonAdapter) -> Outcome<Face
         (
             image::mask(face.mask)?,
             optional_text(face.prompt, "fpga_face.prompt")?,
-            identity::worn(face.identity, face.identity_strength, window, adapter)?,
+            identity::worn(
+                (face.identity, face.facial_prompts),
+                face.identity_strength,
+                window,
+                adapter,
+            )?,
         )
     };
     Ok(Face {

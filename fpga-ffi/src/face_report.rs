@@ -85,8 +85,8 @@ pub struct fpga_face_report {
     pub colour_shift: [f64; 3],
     /// What colour matching changed: factors of the spread of red, green and blue.
     pub colour_gain: [f64; 3],
-    /// From pixels of the crop to pixels of the picture: x' = m[0] x + m[1] y + m[2], y' = m[3] x + m[4] y +
-    /// m[5], with pixel centres at one half.
+    /// From pixels of the crop to pixels of the picture, with pixel centres at one half: with this as `m`,
+    /// `x' = m[0] * x + m[1] * y + m[2]` and `y' = m[3] * x + m[4] * y + m[5]`.
     pub crop_to_picture: [f64; 6],
     /// Side of the crop in the picture's pixels.
     pub crop_side: f64,

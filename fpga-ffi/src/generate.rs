@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fpga_core::RgbImage;
 use fpga_core::diffusion::Guidance;
-use fpga_core::pipeline::{Canvas, Control, ControlMode, GenerateRequest, Prompt};
+use fpga_core::pipeline::{Canvas, Control, ControlMode, FacialPrompts, GenerateRequest, Prompt};
 use fpga_core::vae::Tiling;
 use ndarray::Array2;
 
@@ -14,6 +14,7 @@ use crate::context::fpga_context;
 use crate::controlnet::fpga_controlnet;
 use crate::detector::fpga_face_detector;
 use crate::embedder::fpga_face_embedder;
+use crate::facial::fpga_facial_prompts;
 use crate::fault::{Fault, Outcome};
 use crate::growing::{self, Growing};
 use crate::guard::guard;
@@ -172,6 +173,9 @@ pub struct fpga_generate_params {
     pub recognition_detector: *const fpga_face_detector,
     /// Says whose they are: the network that the identities' embeddings come from. Set both or neither.
     pub recognition_embedder: *const fpga_face_embedder,
+    /// Words that know somebody's face (ConsistentID), in place of `prompt` and `negative_prompt`, which must
+    /// be NULL then. NULL for none. The job keeps its own reference.
+    pub facial_prompts: *const fpga_facial_prompts,
 }
 
 // SAFETY: `repr(C)`, `struct_size` first, pointers, floats and integers.
@@ -219,6 +223,7 @@ unsafe impl Growing for fpga_generate_params {
             num_modalities: 0,
             recognition_detector: std::ptr::null(),
             recognition_embedder: std::ptr::null(),
+            facial_prompts: std::ptr::null(),
         }
     }
 }
@@ -260,6 +265,7 @@ pub(crate) struct Generation {
     controls: Vec<OwnControl>,
     people: Option<OwnPeople>,
     modalities: Vec<OwnModality>,
+    words: Option<Arc<fpga_facial_prompts>>,
     /// Without canvas, controls, people and modalities.
     settings: GenerateRequest<'static>,
 }
@@ -286,18 +292,33 @@ struct OwnControl {
 
 impl Generation {
     pub(crate) fn request(&self) -> GenerateRequest<'_> {
+        let mut settings = self.settings.clone();
+        if let Some(words) = &self.words {
+            let FacialPrompts {
+                prompt,
+                negative_prompt,
+                change,
+            } = words.prompts.clone();
+            (settings.prompt, settings.negative_prompt) = (prompt, negative_prompt);
+            settings.prompt_change = Some(change);
+        }
         GenerateRequest {
             canvas: self.canvas.borrowed(),
             controls: self.controls.iter().map(OwnControl::borrowed).collect(),
             people: self.people.as_ref().map(OwnPeople::borrowed),
             modalities: self.modalities.iter().map(OwnModality::borrowed).collect(),
-            ..self.settings.clone()
+            ..settings
         }
     }
 
     /// The ControlNets.
     pub(crate) fn controlnets(&self) -> impl Iterator<Item = &fpga_controlnet> {
         self.controls.iter().map(|control| &*control.controlnet)
+    }
+
+    /// The adapter that its words were made with.
+    pub(crate) fn words_adapter(&self) -> Option<&fpga_adapter> {
+        self.words.as_ref().map(|words| &*words.adapter)
     }
 
     /// Where its modalities live.
@@ -379,6 +400,7 @@ pub(crate) unsafe fn copy_in(params: *const fpga_generate_params) -> Outcome<Gen
             controls: controls(params.controls, params.num_controls)?,
             people,
             modalities: modality::copy_in(params.modalities, params.num_modalities)?,
+            words: words(&params)?,
             settings: settings(&params)?,
         })
     }
@@ -421,6 +443,19 @@ unsafe fn settings(params: &fpga_generate_params) -> Outcome<GenerateRequest<'st
         }),
         ..GenerateRequest::new(prompt.unwrap_or_default(), canvas)
     })
+}
+
+/// # Safety
+/// The handle of `params` lives during the call.
+unsafe fn words(params: &fpga_generate_params) -> Outcome<Option<Arc<fpga_facial_prompts>>> {
+    // SAFETY: this function's contract.
+    let words = unsafe { share_optional(params.facial_prompts) }?;
+    let others = !(params.prompt.is_null() && params.negative_prompt.is_null());
+    if words.is_some() && others {
+        let why = "has prompt and negative_prompt in it: both must be NULL";
+        return Err(Fault::argument("fpga_generate_params.facial_prompts", why));
+    }
+    Ok(words)
 }
 
 /// # Safety
@@ -563,6 +598,7 @@ mod tests {
             num_modalities: 0,
             recognition_detector: std::ptr::null(),
             recognition_embedder: std::ptr::null(),
+            facial_prompts: std::ptr::null(),
         };
         let picture = RgbImage::from_raw(2, 1, colours.to_vec()).unwrap();
         let canvas = Canvas::Masked {

@@ -8,6 +8,7 @@ use ndarray::Array2;
 
 use crate::adapter::fpga_adapter;
 use crate::face::points;
+use crate::facial::fpga_facial_prompts;
 use crate::fault::{Fault, Outcome};
 use crate::growing::{self, Growing};
 use crate::guard::{guard, release};
@@ -108,25 +109,35 @@ impl CommonAdapter {
     }
 }
 
-/// Who a face shall show; `None` for NULL.
+/// Who a face shall show, and in which words; `None` for NULL.
 ///
 /// # Safety
-/// The handle lives during the call.
+/// The handles live during the call.
 pub(crate) unsafe fn worn(
-    identity: *const fpga_identity,
+    (identity, words): (*const fpga_identity, *const fpga_facial_prompts),
     strength: f64,
     window: (f64, f64),
     adapter: &mut CommonAdapter,
 ) -> Outcome<Option<FaceIdentity>> {
     // SAFETY: this function's contract.
-    let Some(identity) = (unsafe { share_optional(identity) })? else {
-        return Ok(None);
+    let (identity, words) = unsafe { (share_optional(identity)?, share_optional(words)?) };
+    let Some(identity) = identity else {
+        let why = "needs the identity whose face they know";
+        let lost = || Fault::argument("facial_prompts", why);
+        return words.map_or(Ok(None), |_| Err(lost()));
     };
     adapter.add(&identity)?;
+    if let Some(words) = &words
+        && !Arc::ptr_eq(&words.adapter, &identity.adapter)
+    {
+        let why = "come from another adapter than the identity";
+        return Err(Fault::argument("facial_prompts", why));
+    }
     Ok(Some(FaceIdentity {
         strength,
         window,
         embedding: identity.embedding.clone(),
+        text: words.map(|words| words.prompts.clone()),
         ..FaceIdentity::new(identity.tokens.clone())
     }))
 }
@@ -218,6 +229,15 @@ pub unsafe extern "C" fn fpga_identity_embedding(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fpga_identity_free(identity: *mut fpga_identity) {
     release(identity);
+}
+
+/// One picture of a person.
+///
+/// # Safety
+/// `reference` is NULL, or a struct whose pointers live during the call.
+pub(crate) unsafe fn reference(reference: *const fpga_reference) -> Outcome<FaceReference> {
+    // SAFETY: this function's contract.
+    unsafe { to_core(&growing::read(reference)?) }.map_err(|fault| fault.context("reference"))
 }
 
 /// # Safety

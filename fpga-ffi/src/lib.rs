@@ -79,6 +79,8 @@ mod face;
 
 mod identity;
 
+mod facial;
+
 mod observers;
 
 mod person;
@@ -119,6 +121,7 @@ pub use embedder::*;
 pub use error::*;
 pub use face::*;
 pub use face_report::*;
+pub use facial::*;
 pub use generate::*;
 pub use generation::*;
 pub use identity::*;

@@ -8,6 +8,7 @@ use fpga_core::pipeline::{FaceSearch, Prompt, SoughtPerson};
 
 use crate::detector::fpga_face_detector;
 use crate::embedder::fpga_face_embedder;
+use crate::facial::fpga_facial_prompts;
 use crate::fault::{Fault, Outcome};
 use crate::growing::{self, Growing};
 use crate::guard::guard;
@@ -75,6 +76,9 @@ pub struct fpga_sought_person {
     pub has_box: u32,
     /// Must be 0.
     pub reserved: u32,
+    /// Words that know the face of `identity` (ConsistentID), in place of the prompt; NULL for none. The job
+    /// keeps its own reference.
+    pub facial_prompts: *const fpga_facial_prompts,
 }
 
 // SAFETY: `repr(C)`, `struct_size` first, pointers, floats and integers.
@@ -95,6 +99,7 @@ unsafe impl Growing for fpga_sought_person {
             r#box: [0.0; 4],
             has_box: 0,
             reserved: 0,
+            facial_prompts: std::ptr::null(),
         }
     }
 }
@@ -285,7 +290,12 @@ unsafe fn sought(
     // SAFETY: this function's contract.
     let (identity, prompt, embedding) = unsafe {
         (
-            identity::worn(person.identity, person.strength, window, adapter)?,
+            identity::worn(
+                (person.identity, person.facial_prompts),
+                person.strength,
+                window,
+                adapter,
+            )?,
             optional_text(person.prompt, "fpga_sought_person.prompt")?,
             identity::embedding(
                 (person.embedding, person.embedding_length),

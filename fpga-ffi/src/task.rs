@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use fpga_core::pipeline::{FaceRestorer, Monitor, PortraitGenerator, StableDiffusion};
 
+use crate::adapter::fpga_adapter;
 use crate::context::fpga_context;
 use crate::fault::Outcome;
 use crate::generate::Generation;
@@ -48,9 +49,9 @@ impl Task {
             let checked = context.check_device("modality", other);
             checked.map_err(|fault| fault.context(format!("modality {index}")))?;
         }
-        task.adapter().map_or(Ok(()), |adapter| {
-            context.check_device("adapter", &adapter.context)
-        })
+        let adapters = task.adapter().into_iter().chain(task.words_adapter());
+        let check = |adapter: &fpga_adapter| context.check_device("adapter", &adapter.context);
+        adapters.map(check).collect()
     }
 
     pub(crate) fn run(

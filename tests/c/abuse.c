@@ -55,6 +55,7 @@ static void macros_and_init_functions_agree(void)
     AGREE(fpga_observers, fpga_observers_init, FPGA_OBSERVERS_INIT);
     AGREE(fpga_sought_person, fpga_sought_person_init, FPGA_SOUGHT_PERSON_INIT);
     AGREE(fpga_search, fpga_search_init, FPGA_SEARCH_INIT);
+    AGREE(fpga_facial_text, fpga_facial_text_init, FPGA_FACIAL_TEXT_INIT);
 #undef AGREE
 }
 
@@ -248,6 +249,10 @@ static void null_is_refused_by_face_networks(void)
     CHECK(fpga_poses_get(NULL, 0, numbers, 10, &size) == NULL_POINTER);
     CHECK(fpga_identity_from_pictures(NULL, NULL, 0, NULL, &identity) == NULL_POINTER);
     CHECK(identity == NULL && fpga_identity_embedding(NULL, numbers, 10, &size) == NULL_POINTER);
+    fpga_facial_prompts *words = GARBAGE(fpga_facial_prompts);
+    fpga_facial_prompts_free(NULL);
+    CHECK(fpga_facial_prompts_new(NULL, NULL, NULL, &words) == NULL_POINTER && words == NULL);
+    CHECK(fpga_facial_prompts_new(NULL, NULL, NULL, NULL) == NULL_POINTER);
     CHECK(fpga_restoration_get_report(NULL, &report, sizeof report) == NULL_POINTER);
     CHECK(fpga_restoration_left_face(NULL, 0, &left, sizeof left) == NULL_POINTER);
     CHECK(fpga_restoration_absent_person(NULL, 0, &size) == NULL_POINTER);

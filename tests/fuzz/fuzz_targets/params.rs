@@ -122,6 +122,7 @@ fuzz_target!(|input: (u8, u16, &[u8], [u8; 8])| {
                     offset_of!(fpga_generate_params, modalities),
                     offset_of!(fpga_generate_params, recognition_detector),
                     offset_of!(fpga_generate_params, recognition_embedder),
+                    offset_of!(fpga_generate_params, facial_prompts),
                 ]);
                 let status = fpga_job_new_generate(model, params.get(), &raw mut job);
                 if status == fpga_status::Ok {
@@ -133,7 +134,11 @@ fuzz_target!(|input: (u8, u16, &[u8], [u8; 8])| {
             }
             2 => {
                 let mut params = bytes(&[offset_of!(fpga_face, prompt)]);
-                params.clear(&[offset_of!(fpga_face, mask), offset_of!(fpga_face, identity)]);
+                params.clear(&[
+                    offset_of!(fpga_face, mask),
+                    offset_of!(fpga_face, identity),
+                    offset_of!(fpga_face, facial_prompts),
+                ]);
                 let picture = model::picture();
                 fpga_job_new_restore(model, &raw const picture, params.get(), 1, ptr::null(), &raw mut job)
             }
@@ -158,6 +163,7 @@ fuzz_target!(|input: (u8, u16, &[u8], [u8; 8])| {
                 person.clear(&[
                     offset_of!(fpga_sought_person, identity),
                     offset_of!(fpga_sought_person, embedding),
+                    offset_of!(fpga_sought_person, facial_prompts),
                 ]);
                 let mut search = std::mem::zeroed::<fpga_search>();
                 fpga_search_init(&raw mut search, size_of::<fpga_search>());
