@@ -16,6 +16,10 @@
  * - No panic leaves the library: it becomes FPGA_STATUS_PANIC, and its context refuses further work.
  * - Nothing is printed, and there is no global state but the text of each thread's last failure.
  *
+ * To find and embed faces: fpga_face_detector_load or _new, fpga_face_detector_detect,
+ * fpga_face_embedder_load or _new, fpga_face_embedder_embed; fpga_search lets a restoration do it by itself.
+ * Who somebody is: fpga_adapter_load, fpga_identity_new, fpga_identity_from_pictures.
+ *
  * To restore faces: fpga_context_new, fpga_model_load, fpga_job_new_restore, fpga_job_run,
  * fpga_job_take_restoration, fpga_restoration_copy_picture. To make pictures: the same with
  * fpga_job_new_generate, fpga_job_take_generation, fpga_generation_copy_picture.

@@ -5,6 +5,8 @@
  */
 #include "check.h"
 #include <math.h>
+#include <pthread.h>
+#include <time.h>
 
 #define EMBEDDING 6
 
@@ -652,6 +654,67 @@ static void landmarks_keep_the_pose(const fpga_context *context, const fpga_mode
     fpga_controlnet_free(net);
 }
 
+struct turns {
+    volatile int inside;
+    unsigned calls;
+};
+
+/* Never two at once, although two jobs ask. */
+static int32_t detect_slowly(void *userdata, const fpga_image_view *picture, fpga_detections *faces)
+{
+    struct turns *turns = userdata;
+    fpga_detection face = FPGA_DETECTION_INIT;
+    const struct timespec pause = {0, 20000000};
+    (void)picture;
+    CHECK(turns->inside == 0);
+    turns->inside = 1;
+    nanosleep(&pause, NULL);
+    turns->inside = 0;
+    turns->calls++;
+    memcpy(face.box, BOX, sizeof BOX);
+    return fpga_detections_add(faces, &face) == FPGA_STATUS_OK ? 0 : 1;
+}
+
+static void *run_job(void *job)
+{
+    OK(fpga_job_run(job));
+    return NULL;
+}
+
+static void jobs_share_a_detector(const fpga_model *model, const fpga_image_view *picture)
+{
+    struct turns turns = {0, 0};
+    fpga_own_detector own = FPGA_OWN_DETECTOR_INIT;
+    fpga_face_detector *detector = NULL;
+    fpga_search search = FPGA_SEARCH_INIT;
+    fpga_restore_params params = short_job();
+    fpga_job *jobs[4];
+    pthread_t threads[4];
+    static uint8_t first[FACE_BYTES], other[FACE_BYTES];
+    own.detect = detect_slowly;
+    own.userdata = &turns;
+    OK(fpga_face_detector_new(&own, &detector));
+    search.detector = detector;
+    params.search = &search;
+    for (int index = 0; index < 4; index++) {
+        OK(fpga_job_new_restore(model, picture, NULL, 0, &params, &jobs[index]));
+    }
+    fpga_face_detector_free(detector);
+    for (int index = 0; index < 4; index++) {
+        CHECK(pthread_create(&threads[index], NULL, run_job, jobs[index]) == 0);
+    }
+    for (int index = 0; index < 4; index++) {
+        fpga_restoration *restoration = NULL;
+        CHECK(pthread_join(threads[index], NULL) == 0);
+        OK(fpga_job_take_restoration(jobs[index], &restoration));
+        pixels_of(restoration, index == 0 ? first : other);
+        CHECK(index == 0 || memcmp(first, other, FACE_BYTES) == 0);
+        fpga_restoration_free(restoration);
+        fpga_job_free(jobs[index]);
+    }
+    CHECK(turns.calls == 4);
+}
+
 static int32_t detect_there(void *userdata, const fpga_image_view *picture, fpga_detections *faces)
 {
     fpga_detection face = FPGA_DETECTION_INIT;
@@ -801,6 +864,7 @@ int main(int argc, char **argv)
     restorations_find_their_faces(model, &picture);
     faces_go_to_whom_they_belong(model, &picture, ada, ben);
     faces_are_swapped(model, &picture, ada, ben, stranger);
+    jobs_share_a_detector(model, &picture);
     landmarks_keep_the_pose(context, model, &picture, argv[3]);
     people_are_recognised(model, ada, ben);
     identities_come_from_pictures(adapter, &picture);
