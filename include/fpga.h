@@ -16,6 +16,10 @@
  * - No panic leaves the library: it becomes FPGA_STATUS_PANIC, and its context refuses further work.
  * - Nothing is printed, and there is no global state but the text of each thread's last failure.
  *
+ * To find and embed faces: fpga_face_detector_load or _new, fpga_face_detector_detect,
+ * fpga_face_embedder_load or _new, fpga_face_embedder_embed; fpga_search lets a restoration do it by itself.
+ * Who somebody is: fpga_adapter_load, fpga_identity_new, fpga_identity_from_pictures.
+ *
  * To restore faces: fpga_context_new, fpga_model_load, fpga_job_new_restore, fpga_job_run,
  * fpga_job_take_restoration, fpga_restoration_copy_picture. To make pictures: the same with
  * fpga_job_new_generate, fpga_job_take_generation, fpga_generation_copy_picture.
@@ -145,6 +149,10 @@ enum fpga_status
      * which the message names. Nothing was allocated.
      */
     FPGA_STATUS_MEMORY_BUDGET = 108,
+    /**
+     * A callback of the caller's that stands for a network said that it failed.
+     */
+    FPGA_STATUS_CALLBACK = 109,
     /**
      * The library ran into its own bug. The context of the call is unusable from now on.
      */
@@ -389,6 +397,35 @@ typedef uint32_t fpga_control_mode;
 #endif // __cplusplus
 
 /**
+ * A network that a LoRA may change.
+ */
+enum fpga_lora_part
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * What predicts the noise.
+     */
+    FPGA_LORA_PART_UNET = 1,
+    /**
+     * The only text model, or the first of SDXL.
+     */
+    FPGA_LORA_PART_TEXT = 2,
+    /**
+     * The second text model of SDXL.
+     */
+    FPGA_LORA_PART_SECOND_TEXT = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_lora_part fpga_lora_part;
+#else
+typedef uint32_t fpga_lora_part;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Which identity adapter a file is.
  */
 enum fpga_adapter_kind
@@ -568,12 +605,269 @@ enum fpga_verdict
      * Original kept for a reason that has no number of its own; the report names it.
      */
     FPGA_VERDICT_KEPT_OTHER = 7,
+    /**
+     * Original kept: the restored face is less like the person than the original.
+     */
+    FPGA_VERDICT_KEPT_LESS_LIKE = 8,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
 typedef enum fpga_verdict fpga_verdict;
 #else
 typedef uint32_t fpga_verdict;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * In which order found faces are worked on.
+ */
+enum fpga_face_order
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * By the middle of the box.
+     */
+    FPGA_FACE_ORDER_LEFT_TO_RIGHT = 1,
+    /**
+     * By the area of the box.
+     */
+    FPGA_FACE_ORDER_LARGEST_FIRST = 2,
+    /**
+     * By score.
+     */
+    FPGA_FACE_ORDER_SUREST_FIRST = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_face_order fpga_face_order;
+#else
+typedef uint32_t fpga_face_order;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Which of several faces of a picture is the person's.
+ */
+enum fpga_face_choice
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The largest.
+     */
+    FPGA_FACE_CHOICE_LARGEST = 1,
+    /**
+     * The one of which the detector is surest, as ConsistentID's code has it.
+     */
+    FPGA_FACE_CHOICE_FIRST = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_face_choice fpga_face_choice;
+#else
+typedef uint32_t fpga_face_choice;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * In which order face networks see the channels of a picture.
+ */
+enum fpga_colour_order
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * As pictures have them.
+     */
+    FPGA_COLOUR_ORDER_RIGHT = 1,
+    /**
+     * Red and blue exchanged, as ConsistentID's code for SD 1.5 hands pictures to its networks.
+     */
+    FPGA_COLOUR_ORDER_EXCHANGED = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_colour_order fpga_colour_order;
+#else
+typedef uint32_t fpga_colour_order;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How prompt and caption are joined.
+ */
+enum fpga_prompt_layout
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * As checkpoints for SD 1.5 were trained.
+     */
+    FPGA_PROMPT_LAYOUT_JOINED = 1,
+    /**
+     * As checkpoints for SDXL were trained.
+     */
+    FPGA_PROMPT_LAYOUT_SEPARATED = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_prompt_layout fpga_prompt_layout;
+#else
+typedef uint32_t fpga_prompt_layout;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Which part's picture a word is fused with.
+ */
+enum fpga_part_pairing
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * First word, first part, as the published checkpoints were trained.
+     */
+    FPGA_PART_PAIRING_UPSTREAM = 1,
+    /**
+     * Every word with the part that it names.
+     */
+    FPGA_PART_PAIRING_BY_WORD = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_part_pairing fpga_part_pairing;
+#else
+typedef uint32_t fpga_part_pairing;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Which negative prompt the first steps get.
+ */
+enum fpga_negative_text
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Already fused with pictures of nothing, as the published code has it.
+     */
+    FPGA_NEGATIVE_TEXT_FUSED = 1,
+    /**
+     * As it was written.
+     */
+    FPGA_NEGATIVE_TEXT_PLAIN = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_negative_text fpga_negative_text;
+#else
+typedef uint32_t fpga_negative_text;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What the second tokenizer of SDXL makes of the marks.
+ */
+enum fpga_second_tokenizer
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Ordinary text, as the published code has it.
+     */
+    FPGA_SECOND_TOKENIZER_READS_MARKS = 1,
+    /**
+     * Nothing, like the first tokenizer.
+     */
+    FPGA_SECOND_TOKENIZER_STRIPS_MARKS = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_second_tokenizer fpga_second_tokenizer;
+#else
+typedef uint32_t fpga_second_tokenizer;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What says whose a found face is.
+ *
+ * Kinds are only ever appended: be ready for one that you do not know.
+ */
+enum fpga_evidence
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The caller.
+     */
+    FPGA_EVIDENCE_GIVEN = 1,
+    /**
+     * The person's place, by intersection / union.
+     */
+    FPGA_EVIDENCE_PLACE = 2,
+    /**
+     * The face itself, by cosine.
+     */
+    FPGA_EVIDENCE_LIKENESS = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_evidence fpga_evidence;
+#else
+typedef uint32_t fpga_evidence;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Why a face that was found is not worked on.
+ *
+ * Reasons are only ever appended: be ready for one that you do not know.
+ */
+enum fpga_left_reason
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * The detector is not sure enough.
+     */
+    FPGA_LEFT_REASON_UNSURE = 1,
+    /**
+     * Its box is too small.
+     */
+    FPGA_LEFT_REASON_TOO_SMALL = 2,
+    /**
+     * Its box is too large.
+     */
+    FPGA_LEFT_REASON_TOO_LARGE = 3,
+    /**
+     * There are enough larger ones.
+     */
+    FPGA_LEFT_REASON_TOO_MANY = 4,
+    /**
+     * Its box lies outside the picture.
+     */
+    FPGA_LEFT_REASON_OUTSIDE = 5,
+    /**
+     * It is nobody's who is sought.
+     */
+    FPGA_LEFT_REASON_UNKNOWN = 6,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_left_reason fpga_left_reason;
+#else
+typedef uint32_t fpga_left_reason;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -602,9 +896,39 @@ typedef struct fpga_context fpga_context;
 typedef struct fpga_controlnet fpga_controlnet;
 
 /**
+ * What merging a RepControlNet adds to a model. Nothing in it ever changes.
+ */
+typedef struct fpga_delta fpga_delta;
+
+/**
+ * The faces of a picture.
+ */
+typedef struct fpga_detections fpga_detections;
+
+/**
  * The devices that this machine has and this build can use. It never changes.
  */
 typedef struct fpga_device_list fpga_device_list;
+
+/**
+ * Finds the faces of a picture.
+ */
+typedef struct fpga_face_detector fpga_face_detector;
+
+/**
+ * Turns a face into the vector that says whose it is.
+ */
+typedef struct fpga_face_embedder fpga_face_embedder;
+
+/**
+ * Tells skin, eyes, hair and the other parts of a face.
+ */
+typedef struct fpga_face_parser fpga_face_parser;
+
+/**
+ * Prompts of a picture of one person, encoded. Nothing in it ever changes.
+ */
+typedef struct fpga_facial_prompts fpga_facial_prompts;
 
 /**
  * The pictures that were made, and the report of how. Nothing in it ever changes.
@@ -622,9 +946,34 @@ typedef struct fpga_identity fpga_identity;
 typedef struct fpga_job fpga_job;
 
 /**
+ * Finds many points of a face whose box is known.
+ */
+typedef struct fpga_landmark_detector fpga_landmark_detector;
+
+/**
+ * A low-rank change of a model's weights. Nothing in it ever changes.
+ */
+typedef struct fpga_lora fpga_lora;
+
+/**
  * UNet, VAE, text models and noise schedule of one checkpoint, on one device.
  */
 typedef struct fpga_model fpga_model;
+
+/**
+ * Finds the bodies of a picture.
+ */
+typedef struct fpga_pose_estimator fpga_pose_estimator;
+
+/**
+ * The bodies of a picture. Nothing in it ever changes.
+ */
+typedef struct fpga_poses fpga_poses;
+
+/**
+ * A RepControlNet: modal weights and the encoder of its condition picture. Nothing in it ever changes.
+ */
+typedef struct fpga_rep_controlnet fpga_rep_controlnet;
 
 /**
  * The restored picture, and the report of what was done. Nothing in it ever changes.
@@ -734,6 +1083,72 @@ typedef struct fpga_model_params {
 } fpga_model_params;
 
 /**
+ * One LoRA on a model, and how strongly. Start from `FPGA_LORA_USE_INIT`.
+ *
+ * In an array every element has the same `struct_size`, and elements are that many bytes apart.
+ */
+typedef struct fpga_lora_use {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * Which one. Borrowed for the call.
+     */
+    const struct fpga_lora *lora;
+    /**
+     * 1 as trained, 0 nothing, less than 0 the opposite.
+     */
+    double strength;
+    /**
+     * 1 to leave text models as they are, 0 to change all that the file changes.
+     */
+    uint32_t unet_only;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} fpga_lora_use;
+
+/**
+ * One RepControlNet in a merged model. Start from `FPGA_REP_CONTROLNET_USE_INIT`.
+ *
+ * Merging makes `W + strength * ((alpha - 1) * W + beta * modal)` of every weight that has a modal copy;
+ * several add up. In an array every element has the same `struct_size`, and elements are that many bytes
+ * apart.
+ */
+typedef struct fpga_rep_controlnet_use {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * Which one. Borrowed for the call.
+     */
+    const struct fpga_rep_controlnet *rep_controlnet;
+    /**
+     * 1 as trained, 0 not at all.
+     */
+    double strength;
+    /**
+     * Factor of the model's own weight. Read only if `has_coefficients` is 1.
+     */
+    double alpha;
+    /**
+     * Factor of the modal weight. Read only if `has_coefficients` is 1.
+     */
+    double beta;
+    /**
+     * 1 if `alpha` and `beta` are set, 0 for those of the file.
+     */
+    uint32_t has_coefficients;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} fpga_rep_controlnet_use;
+
+/**
  * How an identity adapter is loaded. Start from `FPGA_ADAPTER_PARAMS_INIT`. Strings are borrowed for
  * the call.
  */
@@ -797,6 +1212,206 @@ typedef struct fpga_image_view {
 } fpga_image_view;
 
 /**
+ * A face that a detector found. Start from `FPGA_DETECTION_INIT`.
+ */
+typedef struct fpga_detection {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * Left, top, right and bottom edge in pixels; parts may lie outside the picture.
+     */
+    float box[4];
+    /**
+     * Left eye, right eye, nose tip, left and right mouth corner, as in `fpga_face`.
+     */
+    float landmarks[10];
+    /**
+     * How sure the detector is: 0 to 1.
+     */
+    float score;
+    /**
+     * 1 if `landmarks` are set, 0 if the detector gives none.
+     */
+    uint32_t has_landmarks;
+} fpga_detection;
+
+/**
+ * How a detector works. Start from `FPGA_DETECTOR_PARAMS_INIT`.
+ */
+typedef struct fpga_detector_params {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * Width and height of what it looks at, if its file leaves them open; multiples of 32. Larger finds
+     * smaller faces.
+     */
+    uint32_t width;
+    /**
+     * Rows of the same.
+     */
+    uint32_t height;
+    /**
+     * Smallest score that counts: 0 to 1. Stylised faces want about 0.3.
+     */
+    float min_score;
+    /**
+     * Largest overlap (intersection / union) of two faces: 0 to 1.
+     */
+    float max_overlap;
+} fpga_detector_params;
+
+/**
+ * Finds the faces of a picture: add each to `faces` with `fpga_detections_add`. Return 0, anything else
+ * if that failed; finding none is no failure.
+ *
+ * Ownership: `picture` with its pixels and `faces` are borrowed until the callback returns.
+ * Threads: a thread of a job's context, or the caller's; never two at once for one detector. The callback
+ * must not throw, `longjmp` or end the thread, and must not use its own detector.
+ */
+typedef int32_t (*fpga_detect_callback)(void *userdata,
+                                        const struct fpga_image_view *picture,
+                                        struct fpga_detections *faces);
+
+/**
+ * A detector of the caller's. Start from `FPGA_OWN_DETECTOR_INIT`.
+ */
+typedef struct fpga_own_detector {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * Finds faces.
+     */
+    fpga_detect_callback detect;
+    /**
+     * First argument of `detect`. Must live until the detector and all jobs with it are gone, and allow
+     * being used on another thread.
+     */
+    void *userdata;
+} fpga_own_detector;
+
+/**
+ * Writes the embedding of a face: as many numbers as `embedding_length` of `fpga_own_embedder` says.
+ * Return 0, anything else if that failed.
+ *
+ * `landmarks` are the five points of the face in `picture`, as in `fpga_face`; NULL if `picture` is an
+ * aligned face.
+ *
+ * Ownership: all pointers are borrowed until the callback returns.
+ * Threads: as `fpga_detect_callback`; the same rules hold.
+ */
+typedef int32_t (*fpga_embed_callback)(void *userdata,
+                                       const struct fpga_image_view *picture,
+                                       const float *landmarks,
+                                       float *embedding);
+
+/**
+ * An embedder of the caller's. Start from `FPGA_OWN_EMBEDDER_INIT`.
+ */
+typedef struct fpga_own_embedder {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * Embeds a face.
+     */
+    fpga_embed_callback embed;
+    /**
+     * First argument of `embed`. Must live until the embedder and all jobs with it are gone, and allow
+     * being used on another thread.
+     */
+    void *userdata;
+    /**
+     * How many numbers an embedding has; usually 512.
+     */
+    size_t embedding_length;
+    /**
+     * Side in pixels of the aligned face that `embed` gets, eyes and mouth at ArcFace's places: 112 is
+     * usual, at most 4096. 0: it gets the whole picture and the landmarks.
+     */
+    uint32_t aligned_size;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} fpga_own_embedder;
+
+/**
+ * Writes the class of every pixel of `portrait`, 0 to 18 as BiSeNet for CelebAMask-HQ numbers them: rows of
+ * as many bytes as the portrait is wide, without gaps. Return 0, anything else if that failed.
+ *
+ * Ownership: all pointers are borrowed until the callback returns.
+ * Threads: as `fpga_detect_callback`; the same rules hold.
+ */
+typedef int32_t (*fpga_parse_callback)(void *userdata,
+                                       const struct fpga_image_view *portrait,
+                                       uint8_t *labels);
+
+/**
+ * A parser of the caller's. Start from `FPGA_OWN_PARSER_INIT`.
+ */
+typedef struct fpga_own_parser {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * Tells the parts of a face.
+     */
+    fpga_parse_callback parse;
+    /**
+     * First argument of `parse`. Must live until the parser is gone, and allow being used on another
+     * thread.
+     */
+    void *userdata;
+} fpga_own_parser;
+
+/**
+ * Writes the points of the face inside `box` (left, top, right, bottom): x and y of each, as many as
+ * `num_points` of `fpga_own_landmarks` says. Return 0, anything else if that failed.
+ *
+ * Ownership: all pointers are borrowed until the callback returns.
+ * Threads: as `fpga_detect_callback`; the same rules hold.
+ */
+typedef int32_t (*fpga_landmarks_callback)(void *userdata,
+                                           const struct fpga_image_view *picture,
+                                           const float *box,
+                                           float *points);
+
+/**
+ * A landmark detector of the caller's. Start from `FPGA_OWN_LANDMARKS_INIT`.
+ */
+typedef struct fpga_own_landmarks {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * Finds the points of a face.
+     */
+    fpga_landmarks_callback find;
+    /**
+     * First argument of `find`. Must live until the detector is gone, and allow being used on another
+     * thread.
+     */
+    void *userdata;
+    /**
+     * 68 in iBUG's order, or 106 in InsightFace's.
+     */
+    uint32_t num_points;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} fpga_own_landmarks;
+
+/**
  * One face. Start from `FPGA_FACE_INIT`. Pointers are borrowed for the call.
  *
  * In an array every element has the same `struct_size`, and elements are that many bytes apart.
@@ -832,6 +1447,29 @@ typedef struct fpga_face {
      * Must be 0.
      */
     uint32_t reserved;
+    /**
+     * Who the face shall show; NULL for whoever the prompt makes of it. The job keeps its own reference.
+     * All identities of one job must come from one adapter; the model should be that of
+     * `fpga_model_with_adapter`.
+     */
+    const struct fpga_identity *identity;
+    /**
+     * Of `identity`: 1 as the adapter was trained, 0 silent.
+     */
+    double identity_strength;
+    /**
+     * Share of the steps back at which `identity` starts to act: 0 to 1.
+     */
+    double identity_window_start;
+    /**
+     * Share of the steps back at which that ends: 0 to 1.
+     */
+    double identity_window_end;
+    /**
+     * Words that know the face of `identity` (ConsistentID), in place of the prompt; their steps count over
+     * the whole schedule. NULL for none. The job keeps its own reference.
+     */
+    const struct fpga_facial_prompts *facial_prompts;
 } fpga_face;
 
 /**
@@ -876,6 +1514,89 @@ typedef struct fpga_reference {
      */
     uint32_t reserved;
 } fpga_reference;
+
+/**
+ * What a picture shows, and whose face. Start from `FPGA_FACIAL_TEXT_INIT`, which does what ConsistentID's
+ * published code does for SD 1.5. Pointers are borrowed for the call.
+ */
+typedef struct fpga_facial_text {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * What the picture shows, as it stands; NULL for the empty prompt.
+     */
+    const char *prompt;
+    /**
+     * What it does not show; NULL for the empty prompt.
+     */
+    const char *negative_prompt;
+    /**
+     * What the face looks like; NULL for the published template.
+     */
+    const char *caption;
+    /**
+     * A picture of the person with its parts.
+     */
+    const struct fpga_reference *reference;
+    /**
+     * One of `fpga_prompt_layout`.
+     */
+    uint32_t layout;
+    /**
+     * One of `fpga_part_pairing`.
+     */
+    uint32_t pairing;
+    /**
+     * One of `fpga_negative_text`.
+     */
+    uint32_t negative;
+    /**
+     * One of `fpga_second_tokenizer`.
+     */
+    uint32_t second_tokenizer;
+    /**
+     * The last step, from 0, that gets the prompt without the parts.
+     */
+    uint32_t last_plain_step;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} fpga_facial_text;
+
+/**
+ * Who looks at the pictures of a person. Start from `FPGA_OBSERVERS_INIT`; set those that the adapter
+ * needs, an error says which are missing. Handles are borrowed for the call.
+ */
+typedef struct fpga_observers {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * Finds the face; NULL for nobody.
+     */
+    const struct fpga_face_detector *detector;
+    /**
+     * Says whose it is: the network that the adapter was trained with; NULL for nobody. Needs a detector
+     * that gives landmarks.
+     */
+    const struct fpga_face_embedder *embedder;
+    /**
+     * Tells its parts; NULL for nobody.
+     */
+    const struct fpga_face_parser *parser;
+    /**
+     * One of `fpga_face_choice`.
+     */
+    uint32_t choice;
+    /**
+     * One of `fpga_colour_order`.
+     */
+    uint32_t colours;
+} fpga_observers;
 
 /**
  * One person of a picture. Start from `FPGA_PERSON_INIT`. Pointers are borrowed for the call.
@@ -934,6 +1655,157 @@ typedef struct fpga_person {
      */
     uint32_t reserved;
 } fpga_person;
+
+/**
+ * Someone whose face may be in a picture: known by their face, by their place, or by both. Start from
+ * `FPGA_SOUGHT_PERSON_INIT`. Pointers are borrowed for the call.
+ *
+ * In an array every element has the same `struct_size`, and elements are that many bytes apart. All
+ * identities of one job must come from one adapter.
+ */
+typedef struct fpga_sought_person {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * What their face shall show; NULL for whoever the prompt makes of it. The job keeps its own
+     * reference.
+     */
+    const struct fpga_identity *identity;
+    /**
+     * What it looks like; NULL for the prompt of the request.
+     */
+    const char *prompt;
+    /**
+     * What they look like, by the embedder of the search; NULL for the embedding that `identity` was made
+     * from, if any.
+     */
+    const float *embedding;
+    /**
+     * How many numbers.
+     */
+    size_t embedding_length;
+    /**
+     * Of `identity`: 1 as the adapter was trained, 0 silent.
+     */
+    double strength;
+    /**
+     * Share of the steps back at which `identity` starts to act: 0 to 1.
+     */
+    double window_start;
+    /**
+     * Share of the steps back at which that ends: 0 to 1.
+     */
+    double window_end;
+    /**
+     * Where they are: the face there becomes theirs, whoever's it was. Left, top, right, bottom.
+     */
+    float box[4];
+    /**
+     * 1 if `box` is set, 0 to know them by their face only.
+     */
+    uint32_t has_box;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+    /**
+     * Words that know the face of `identity` (ConsistentID), in place of the prompt; NULL for none. The job
+     * keeps its own reference.
+     */
+    const struct fpga_facial_prompts *facial_prompts;
+} fpga_sought_person;
+
+/**
+ * Which faces a restoration finds by itself. Start from `FPGA_SEARCH_INIT`. Pointers are borrowed for the
+ * call.
+ */
+typedef struct fpga_search {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * Finds all faces. The job keeps its own reference.
+     */
+    const struct fpga_face_detector *detector;
+    /**
+     * Tells whose face is whose, for people who are known by their faces; NULL for none.
+     */
+    const struct fpga_face_embedder *embedder;
+    /**
+     * Whose faces are worked on; all others then stay as they are. NULL for everybody's, as the prompt of
+     * the request says.
+     */
+    const struct fpga_sought_person *people;
+    /**
+     * How many.
+     */
+    size_t num_people;
+    /**
+     * Smallest cosine of two pictures of one person: -1 to 1.
+     */
+    double min_cosine;
+    /**
+     * Smallest intersection / union of a face and a place: 0 to 1.
+     */
+    double min_overlap;
+    /**
+     * Smallest score of the detector.
+     */
+    float min_score;
+    /**
+     * Smallest larger side of a face's box, in pixels.
+     */
+    float min_size;
+    /**
+     * Largest larger side of a face's box, in pixels; 0 for any.
+     */
+    float max_size;
+    /**
+     * How many faces at most, the largest; 0 for all.
+     */
+    uint32_t most;
+    /**
+     * One of `fpga_face_order`.
+     */
+    uint32_t order;
+    /**
+     * Must be 0.
+     */
+    uint32_t reserved;
+} fpga_search;
+
+/**
+ * The condition picture of a modality that is merged into the model of the job. Start from
+ * `FPGA_MODALITY_INIT`. Pointers are borrowed for the call.
+ *
+ * In an array every element has the same `struct_size`, and elements are that many bytes apart.
+ */
+typedef struct fpga_modality {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * What was merged; its encoder reads the condition. The job keeps its own reference. NULL if `delta`
+     * is set.
+     */
+    const struct fpga_rep_controlnet *rep_controlnet;
+    /**
+     * The delta that was added, in place of `rep_controlnet`; NULL if that is set.
+     */
+    const struct fpga_delta *delta;
+    /**
+     * What it looks at: RGB, as large as the picture that is made.
+     */
+    const struct fpga_image_view *condition;
+    /**
+     * Factor of what the encoder makes of the condition: 1 as trained.
+     */
+    double strength;
+} fpga_modality;
 
 /**
  * How faces are restored. Start from `FPGA_RESTORE_PARAMS_INIT`. Strings are borrowed for the call.
@@ -1030,6 +1902,37 @@ typedef struct fpga_restore_params {
      * Must be 0.
      */
     uint32_t reserved;
+    /**
+     * Finds the faces where the job is given none; NULL to restore given faces only.
+     */
+    const struct fpga_search *search;
+    /**
+     * Tells how much a face is the person's that it shall show, for the gate and the report: the network
+     * that the identities' embeddings come from. NULL to leave that out. The job keeps its own reference.
+     */
+    const struct fpga_face_embedder *recogniser;
+    /**
+     * A ControlNet that was trained on drawings of five landmarks (InstantID's): it keeps pose and
+     * expression, and every face needs landmarks. NULL for none. The job keeps its own reference.
+     */
+    const struct fpga_controlnet *landmark_controlnet;
+    /**
+     * Of `landmark_controlnet`: 1 as trained, 0 silent.
+     */
+    double landmark_scale;
+    /**
+     * Share of the steps back at which it starts to speak: 0 to 1.
+     */
+    double landmark_window_start;
+    /**
+     * Share of the steps back at which that ends: 0 to 1.
+     */
+    double landmark_window_end;
+    /**
+     * The original is kept where the cosine with the person's own face gains less than this, if that is
+     * measured; `-HUGE_VAL` for no limit.
+     */
+    double min_likeness_gain;
 } fpga_restore_params;
 
 /**
@@ -1195,6 +2098,28 @@ typedef struct fpga_generate_params {
      * Must be 0.
      */
     uint32_t reserved_2;
+    /**
+     * Condition pictures of the modalities that are merged into the model; one for each of them.
+     */
+    const struct fpga_modality *modalities;
+    /**
+     * How many.
+     */
+    size_t num_modalities;
+    /**
+     * Finds the faces of the finished pictures, so that the report says who is recognised at their place;
+     * NULL to leave that out. The job keeps its own reference.
+     */
+    const struct fpga_face_detector *recognition_detector;
+    /**
+     * Says whose they are: the network that the identities' embeddings come from. Set both or neither.
+     */
+    const struct fpga_face_embedder *recognition_embedder;
+    /**
+     * Words that know somebody's face (ConsistentID), in place of `prompt` and `negative_prompt`, which must
+     * be NULL then. NULL for none. The job keeps its own reference.
+     */
+    const struct fpga_facial_prompts *facial_prompts;
 } fpga_generate_params;
 
 /**
@@ -1263,6 +2188,95 @@ typedef int32_t (*fpga_preview_callback)(void *userdata,
 typedef void (*fpga_log_callback)(void *userdata, uint32_t level, const char *message);
 
 /**
+ * A restoration as a whole.
+ */
+typedef struct fpga_restoration_report {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * The seed that was used: the one of the request, or the fresh one. Face `i` used `seed + i`.
+     */
+    uint64_t seed;
+    /**
+     * Bytes that differ from the input where no accepted face's mask reaches, counted over the finished
+     * picture: 0.
+     */
+    uint64_t changed_outside_mask;
+    /**
+     * Faces that were worked on.
+     */
+    uint64_t num_faces;
+    /**
+     * Faces that the search saw; 0 without one.
+     */
+    uint64_t num_detected;
+    /**
+     * Faces that the search left alone.
+     */
+    uint64_t num_left;
+    /**
+     * People of the search whom no face belongs to.
+     */
+    uint64_t num_absent;
+    /**
+     * Seconds from request to picture.
+     */
+    double seconds;
+    /**
+     * Width of the picture.
+     */
+    uint32_t width;
+    /**
+     * Height of the picture.
+     */
+    uint32_t height;
+    /**
+     * 1 if faces were searched for, 0 if they were given.
+     */
+    uint32_t searched;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} fpga_restoration_report;
+
+/**
+ * A face that was found and is not worked on.
+ */
+typedef struct fpga_left_face {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * Left, top, right and bottom edge in pixels.
+     */
+    float box[4];
+    /**
+     * Its five points, as in `fpga_face`.
+     */
+    float landmarks[10];
+    /**
+     * How sure the detector is: 0 to 1.
+     */
+    float score;
+    /**
+     * 1 if `landmarks` are known, 0 if not.
+     */
+    uint32_t has_landmarks;
+    /**
+     * One of `fpga_left_reason`.
+     */
+    uint32_t reason;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} fpga_left_face;
+
+/**
  * What became of one face. Numbers that were not measured are NaN.
  */
 typedef struct fpga_face_report {
@@ -1314,6 +2328,75 @@ typedef struct fpga_face_report {
      * Steps made, each way.
      */
     uint32_t steps;
+    /**
+     * What the verdict was made by: seam, sharpness after / before, or gain of likeness.
+     */
+    double verdict_found;
+    /**
+     * The limit that it was compared with.
+     */
+    double verdict_limit;
+    /**
+     * Cosine of the original with the person that the face was to show.
+     */
+    double likeness_before;
+    /**
+     * The same of the restored face.
+     */
+    double likeness_after;
+    /**
+     * What colour matching changed: mean red, green and blue around the mask, in levels of 0 to 255.
+     */
+    double colour_shift[3];
+    /**
+     * What colour matching changed: factors of the spread of red, green and blue.
+     */
+    double colour_gain[3];
+    /**
+     * From pixels of the crop to pixels of the picture, with pixel centres at one half: with this as `m`,
+     * `x' = m[0] * x + m[1] * y + m[2]` and `y' = m[3] * x + m[4] * y + m[5]`.
+     */
+    double crop_to_picture[6];
+    /**
+     * Side of the crop in the picture's pixels.
+     */
+    double crop_side;
+    /**
+     * Degrees by which the crop is turned.
+     */
+    double crop_angle;
+    /**
+     * How the person of a search was found: intersection / union of a place, or a cosine.
+     */
+    double evidence_value;
+    /**
+     * Left, top, right and bottom edge of the face, as given or found.
+     */
+    float box[4];
+    /**
+     * Side of the crop in the model's pixels.
+     */
+    uint32_t crop_size;
+    /**
+     * Number of the face: that of the request, or of the search's order.
+     */
+    uint32_t index;
+    /**
+     * Whose it is: a place in the list of the search's people. Read only if `has_person` is 1.
+     */
+    uint32_t person;
+    /**
+     * 1 if the search says whose it is, 0 if nobody in particular was sought.
+     */
+    uint32_t has_person;
+    /**
+     * One of `fpga_evidence`; 0 if `has_person` is 0.
+     */
+    uint32_t evidence;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
 } fpga_face_report;
 
 /**
@@ -1391,6 +2474,34 @@ typedef struct fpga_person_report {
      * 1 if attention was measured, 0 if not.
      */
     uint32_t has_leakage;
+    /**
+     * Cosine of the face at the person's place with the person's own; NaN if that is not known.
+     */
+    double cosine;
+    /**
+     * The face that was found at the person's place: left, top, right, bottom. Read only if `has_face` is 1.
+     */
+    float face_box[4];
+    /**
+     * Its five points, as in `fpga_face`. Read only if `has_landmarks` is 1.
+     */
+    float face_landmarks[10];
+    /**
+     * How sure the detector is of it: 0 to 1.
+     */
+    float face_score;
+    /**
+     * 1 if someone looked and found a face there, 0 if not.
+     */
+    uint32_t has_face;
+    /**
+     * 1 if that face has landmarks, 0 if not.
+     */
+    uint32_t has_landmarks;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
 } fpga_person_report;
 
 #ifdef __cplusplus
@@ -1777,6 +2888,332 @@ fpga_status fpga_controlnet_load_report_json(const struct fpga_controlnet *contr
 FPGA_API void fpga_controlnet_free(struct fpga_controlnet *controlnet);
 
 /**
+ * Sets every field to its default, as `FPGA_LORA_USE_INIT` does.
+ *
+ * `size` is `sizeof *lora_use`; it becomes `struct_size`.
+ *
+ * Ownership: `lora_use` stays the caller's.
+ * Threads: any.
+ * NULL: `lora_use` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_lora_use_init(struct fpga_lora_use *lora_use, size_t size);
+
+/**
+ * Opens a LoRA file of any usual spelling (kohya's, PEFT's, diffusers'): `.safetensors`, `.bin`, `.pt`.
+ * Its values are read when it is put on a model; until then the file must stay as it is.
+ *
+ * Ownership: inputs are borrowed for the call. `*lora` is the caller's; free it with `fpga_lora_free`.
+ * It serves any model, on any device.
+ * Threads: any. A LoRA may be used by many threads at once.
+ * NULL: no pointer may be NULL.
+ * Errors: `FPGA_STATUS_IO`, `FPGA_STATUS_FORMAT`; `FPGA_STATUS_UNSUPPORTED` if it holds something else
+ * than pairs of a LoRA (LoHa, LoKr, DoRA); `FPGA_STATUS_INVALID_UTF8`, `FPGA_STATUS_POISONED`,
+ * `FPGA_STATUS_PANIC`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_lora_load(const struct fpga_context *context,
+                           const char *path,
+                           struct fpga_lora **lora);
+
+/**
+ * Copies a LoRA from the caller's memory or through the caller's reading.
+ *
+ * Ownership: inputs are borrowed for the call. `*lora` is the caller's; free it with `fpga_lora_free`.
+ * It does not need the source any more.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_lora_load`; `FPGA_STATUS_MEMORY_BUDGET` before anything is copied.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_lora_load_source(const struct fpga_context *context,
+                                  const struct fpga_source *source,
+                                  struct fpga_lora **lora);
+
+/**
+ * Writes how many weights it changes in a part of a model; `part` is one of `fpga_lora_part`.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_lora_num_changes(const struct fpga_lora *lora,
+                                  uint32_t part,
+                                  size_t *num_changes);
+
+/**
+ * Makes the model with LoRAs added up. `model` stays as it is, bit for bit: taking a LoRA off is freeing
+ * the model with it.
+ *
+ * Ownership: inputs are borrowed for the call. `*changed` is the caller's; free it with
+ * `fpga_model_free`. It shares with `model` what no LoRA changes, keeps it alive, and does not need the
+ * LoRAs any more.
+ * Threads: any.
+ * NULL: `loras` may be NULL if `num_loras` is 0; nothing else may.
+ * Errors: `FPGA_STATUS_WEIGHTS` if a LoRA was made for another model, with the weights' names;
+ * `FPGA_STATUS_INVALID_ARGUMENT` if a strength is not finite, or if a LoRA changes a text model that this
+ * model does not have; `FPGA_STATUS_MEMORY_BUDGET` before anything is computed; `FPGA_STATUS_IO`,
+ * `FPGA_STATUS_NOT_FINITE`, `FPGA_STATUS_INVALID_STRUCT_SIZE`, `FPGA_STATUS_UNSUPPORTED`,
+ * `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_model_with_loras(const struct fpga_model *model,
+                                  const struct fpga_lora_use *loras,
+                                  size_t num_loras,
+                                  struct fpga_model **changed);
+
+/**
+ * Gives up the caller's reference to a LoRA.
+ *
+ * Threads: any, but not while another thread still calls with this pointer.
+ * NULL: does nothing.
+ */
+FPGA_API void fpga_lora_free(struct fpga_lora *lora);
+
+/**
+ * Sets every field to its default, as `FPGA_REP_CONTROLNET_USE_INIT` does.
+ *
+ * `size` is `sizeof *net_use`; it becomes `struct_size`.
+ *
+ * Ownership: `net_use` stays the caller's.
+ * Threads: any.
+ * NULL: `net_use` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API
+fpga_status fpga_rep_controlnet_use_init(struct fpga_rep_controlnet_use *net_use,
+                                         size_t size);
+
+/**
+ * Loads a RepControlNet in the published layout: one `.safetensors`, `.bin` or `.pth` file.
+ *
+ * `storage` is one of `fpga_storage`.
+ *
+ * Ownership: inputs are borrowed for the call. `*rep_controlnet` is the caller's; free it with
+ * `fpga_rep_controlnet_free`. It serves every model that has the sizes and the device of `model`, which
+ * may be freed before it.
+ * Threads: any. A RepControlNet may be used by many threads at once.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_model_load`; `FPGA_STATUS_WEIGHTS` if it was made for another model.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_rep_controlnet_load(const struct fpga_model *model,
+                                     const char *path,
+                                     uint32_t storage,
+                                     struct fpga_rep_controlnet **rep_controlnet);
+
+/**
+ * Loads a RepControlNet from the caller's memory or through the caller's reading.
+ *
+ * `storage` is one of `fpga_storage`.
+ *
+ * Ownership: inputs are borrowed for the call. `*rep_controlnet` is the caller's; free it with
+ * `fpga_rep_controlnet_free`. It does not need the source any more.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_rep_controlnet_load`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_rep_controlnet_load_source(const struct fpga_model *model,
+                                            const struct fpga_source *source,
+                                            uint32_t storage,
+                                            struct fpga_rep_controlnet **rep_controlnet);
+
+/**
+ * Writes the factors with which it was trained to be merged: those that its file notes, or 1 and 1.
+ *
+ * Ownership: all pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_rep_controlnet_coefficients(const struct fpga_rep_controlnet *rep_controlnet,
+                                             double *alpha,
+                                             double *beta);
+
+/**
+ * Copies what became of every tensor, as JSON: the lists `applied`, `missing`, `unused` and
+ * `mismatched`.
+ *
+ * With `buffer` NULL and `capacity` 0 it only writes the size to `needed`, the final NUL included.
+ *
+ * Ownership: the text is copied into `buffer`, which stays the caller's.
+ * Threads: any.
+ * NULL: `rep_controlnet` must not be NULL; either `buffer` or `needed` may be, not both.
+ * Errors: `FPGA_STATUS_BUFFER_TOO_SMALL` (then only `needed` is written),
+ * `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_rep_controlnet_load_report_json(const struct fpga_rep_controlnet *rep_controlnet,
+                                                 char *buffer,
+                                                 size_t capacity,
+                                                 size_t *needed);
+
+/**
+ * Writes a RepControlNet in the published layout, its factors noted in the header. A file that is there
+ * is replaced once the new one is whole.
+ *
+ * `storage` is one of `fpga_storage`.
+ *
+ * Ownership: inputs are borrowed for the call.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: `FPGA_STATUS_IO`, `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_INVALID_UTF8`,
+ * `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_rep_controlnet_save(const struct fpga_rep_controlnet *rep_controlnet,
+                                     const char *path,
+                                     uint32_t storage);
+
+/**
+ * Makes the model with RepControlNets merged into it: as many weights and as much work as before. It
+ * expects a condition picture of every one at each job (`fpga_modality`). `model` stays as it is.
+ *
+ * Ownership: inputs are borrowed for the call. `*merged` is the caller's; free it with
+ * `fpga_model_free`. It shares with `model` what has no modal copy, and keeps it alive.
+ * Threads: any.
+ * NULL: `uses` may be NULL if `num_uses` is 0; nothing else may.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_SHAPE` if one was made for a model of other sizes,
+ * lies on another device, or a factor is not finite; `FPGA_STATUS_MEMORY_BUDGET` before anything is
+ * computed; `FPGA_STATUS_INVALID_STRUCT_SIZE`, `FPGA_STATUS_UNSUPPORTED`, `FPGA_STATUS_POISONED`,
+ * `FPGA_STATUS_PANIC`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_model_with_rep_controlnets(const struct fpga_model *model,
+                                            const struct fpga_rep_controlnet_use *uses,
+                                            size_t num_uses,
+                                            struct fpga_model **merged);
+
+/**
+ * Gives up the caller's reference to a RepControlNet. Its memory goes when its last job is gone too.
+ *
+ * Threads: any, but not while another thread still calls with this pointer.
+ * NULL: does nothing.
+ */
+FPGA_API
+void fpga_rep_controlnet_free(struct fpga_rep_controlnet *rep_controlnet);
+
+/**
+ * Computes what merging a RepControlNet adds to `model`, with the factors of its file.
+ *
+ * Ownership: inputs are borrowed for the call. `*delta` is the caller's; free it with `fpga_delta_free`.
+ * Threads: any. A delta may be used by many threads at once.
+ * NULL: no pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_SHAPE` if it was made for a model of other sizes or
+ * lies on another device; `FPGA_STATUS_MEMORY_BUDGET` before anything is computed;
+ * `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_delta_new(const struct fpga_model *model,
+                           const struct fpga_rep_controlnet *rep_controlnet,
+                           struct fpga_delta **delta);
+
+/**
+ * Loads a delta that was saved: one `.safetensors` file.
+ *
+ * `storage` is one of `fpga_storage`.
+ *
+ * Ownership: inputs are borrowed for the call. `*delta` is the caller's; free it with `fpga_delta_free`.
+ * It serves every model that has the sizes and the device of `model`, which may be freed before it.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_rep_controlnet_load`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_delta_load(const struct fpga_model *model,
+                            const char *path,
+                            uint32_t storage,
+                            struct fpga_delta **delta);
+
+/**
+ * Loads a delta from the caller's memory or through the caller's reading.
+ *
+ * `storage` is one of `fpga_storage`.
+ *
+ * Ownership: inputs are borrowed for the call. `*delta` is the caller's; free it with `fpga_delta_free`.
+ * It does not need the source any more.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_rep_controlnet_load`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_delta_load_source(const struct fpga_model *model,
+                                   const struct fpga_source *source,
+                                   uint32_t storage,
+                                   struct fpga_delta **delta);
+
+/**
+ * Writes a delta as a `.safetensors` file. A file that is there is replaced once the new one is whole.
+ *
+ * `storage` is one of `fpga_storage`.
+ *
+ * Ownership: inputs are borrowed for the call.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_rep_controlnet_save`.
+ */
+FPGA_API
+fpga_status fpga_delta_save(const struct fpga_delta *delta,
+                            const char *path,
+                            uint32_t storage);
+
+/**
+ * Makes the model with a delta added: the same as merging, for any fine-tune of the model that the delta
+ * was computed for. `model` stays as it is.
+ *
+ * `strength` is 1 as trained, 0 for nothing.
+ *
+ * Ownership: inputs are borrowed for the call. `*merged` is the caller's; free it with
+ * `fpga_model_free`. It shares with `model` what the delta does not change, and keeps it alive.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_model_with_rep_controlnets`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_model_with_delta(const struct fpga_model *model,
+                                  const struct fpga_delta *delta,
+                                  double strength,
+                                  struct fpga_model **merged);
+
+/**
+ * Makes the model without a delta that was added with this `strength`, up to the rounding of its weights.
+ * `model` stays as it is.
+ *
+ * Ownership: inputs are borrowed for the call. `*base` is the caller's; free it with `fpga_model_free`.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_model_with_rep_controlnets`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_model_without_delta(const struct fpga_model *model,
+                                     const struct fpga_delta *delta,
+                                     double strength,
+                                     struct fpga_model **base);
+
+/**
+ * Gives up the caller's reference to a delta. Its memory goes when its last job is gone too.
+ *
+ * Threads: any, but not while another thread still calls with this pointer.
+ * NULL: does nothing.
+ */
+FPGA_API void fpga_delta_free(struct fpga_delta *delta);
+
+/**
  * Sets every field to its default, as `FPGA_ADAPTER_PARAMS_INIT` does.
  *
  * `size` is `sizeof *params`; it becomes `struct_size`.
@@ -1872,6 +3309,477 @@ FPGA_API void fpga_adapter_free(struct fpga_adapter *adapter);
 FPGA_API fpga_status fpga_image_view_init(struct fpga_image_view *view, size_t size);
 
 /**
+ * Sets every field to its default, as `FPGA_DETECTION_INIT` does.
+ *
+ * `size` is `sizeof *detection`; it becomes `struct_size`.
+ *
+ * Ownership: `detection` stays the caller's.
+ * Threads: any.
+ * NULL: `detection` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_detection_init(struct fpga_detection *detection, size_t size);
+
+/**
+ * Adds a face to the list that a callback of `fpga_own_detector` was given; only until it returns.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_NOT_FINITE` if it is no face;
+ * `FPGA_STATUS_INVALID_STATE` if the list is no callback's; `FPGA_STATUS_INVALID_STRUCT_SIZE`,
+ * `FPGA_STATUS_UNSUPPORTED`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_detections_add(struct fpga_detections *detections,
+                                const struct fpga_detection *face);
+
+/**
+ * Writes the number of faces.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API fpga_status fpga_detections_count(const struct fpga_detections *detections, size_t *count);
+
+/**
+ * Writes face `index`; the surest is 0.
+ *
+ * `size` is `sizeof *face`; it becomes `struct_size`.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT` (no such face), `FPGA_STATUS_INVALID_STRUCT_SIZE`,
+ * `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_detections_get(const struct fpga_detections *detections,
+                                size_t index,
+                                struct fpga_detection *face,
+                                size_t size);
+
+/**
+ * Frees a list that a detector made; never one that a callback was given.
+ *
+ * Threads: any, but not while another thread still calls with this pointer.
+ * NULL: does nothing.
+ */
+FPGA_API void fpga_detections_free(struct fpga_detections *detections);
+
+/**
+ * Sets every field to its default, as `FPGA_DETECTOR_PARAMS_INIT` does.
+ *
+ * `size` is `sizeof *params`; it becomes `struct_size`.
+ *
+ * Ownership: `params` stays the caller's.
+ * Threads: any.
+ * NULL: `params` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_detector_params_init(struct fpga_detector_params *params, size_t size);
+
+/**
+ * Sets every field to its default, as `FPGA_OWN_DETECTOR_INIT` does.
+ *
+ * `size` is `sizeof *own`; it becomes `struct_size`.
+ *
+ * Ownership: `own` stays the caller's.
+ * Threads: any.
+ * NULL: `own` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_own_detector_init(struct fpga_own_detector *own, size_t size);
+
+/**
+ * Loads an SCRFD network from an ONNX file (`det_10g.onnx`, `scrfd_*.onnx`). It runs on the CPU.
+ *
+ * Ownership: inputs are borrowed for the call. `*detector` is the caller's; free it with
+ * `fpga_face_detector_free`. Jobs keep their detectors alive.
+ * Threads: any. A detector may be used by many threads at once.
+ * NULL: `params` may be NULL for the defaults; nothing else may.
+ * Errors: `FPGA_STATUS_UNSUPPORTED` if this library was built without ONNX networks, which says how to
+ * build it with them, or if the file is no SCRFD; `FPGA_STATUS_IO`, `FPGA_STATUS_FORMAT`,
+ * `FPGA_STATUS_SHAPE`, `FPGA_STATUS_INVALID_ARGUMENT`; `FPGA_STATUS_MEMORY_BUDGET` before it is read;
+ * `FPGA_STATUS_INVALID_STRUCT_SIZE`, `FPGA_STATUS_INVALID_UTF8`, `FPGA_STATUS_POISONED`,
+ * `FPGA_STATUS_PANIC`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_face_detector_load(const struct fpga_context *context,
+                                    const char *path,
+                                    const struct fpga_detector_params *params,
+                                    struct fpga_face_detector **detector);
+
+/**
+ * Makes a detector of a callback of the caller's.
+ *
+ * Ownership: `own` is borrowed for the call; its `userdata` must live until the detector and all jobs
+ * with it are gone. `*detector` is the caller's; free it with `fpga_face_detector_free`.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_STRUCT_SIZE`, `FPGA_STATUS_UNSUPPORTED`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_face_detector_new(const struct fpga_own_detector *own,
+                                   struct fpga_face_detector **detector);
+
+/**
+ * Finds the faces of a picture; none is no error.
+ *
+ * Ownership: inputs are borrowed for the call. `*detections` is the caller's; free it with
+ * `fpga_detections_free`.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: `FPGA_STATUS_CALLBACK` if the caller's detector failed; `FPGA_STATUS_NOT_FINITE`,
+ * `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_INVALID_STRUCT_SIZE`, `FPGA_STATUS_UNSUPPORTED`,
+ * `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_face_detector_detect(const struct fpga_face_detector *detector,
+                                      const struct fpga_image_view *picture,
+                                      struct fpga_detections **detections);
+
+/**
+ * Gives up the caller's reference to a detector. It goes when its last job is gone too.
+ *
+ * Threads: any, but not while another thread still calls with this pointer.
+ * NULL: does nothing.
+ */
+FPGA_API void fpga_face_detector_free(struct fpga_face_detector *detector);
+
+/**
+ * Sets every field to its default, as `FPGA_OWN_EMBEDDER_INIT` does.
+ *
+ * `size` is `sizeof *own`; it becomes `struct_size`.
+ *
+ * Ownership: `own` stays the caller's.
+ * Threads: any.
+ * NULL: `own` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_own_embedder_init(struct fpga_own_embedder *own, size_t size);
+
+/**
+ * Loads an ArcFace network: InsightFace's `backbone.pth` or the same as `.safetensors`, onto the device of
+ * `context`; or an `.onnx` file (`w600k_r50.onnx`, `glintr100.onnx`), which runs on the CPU as it is.
+ *
+ * `storage` is one of `fpga_storage`; ONNX files do not read it.
+ *
+ * Ownership: inputs are borrowed for the call. `*embedder` is the caller's; free it with
+ * `fpga_face_embedder_free`. Jobs keep their embedders alive.
+ * Threads: any. An embedder may be used by many threads at once.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_face_detector_load`; `FPGA_STATUS_WEIGHTS`, `FPGA_STATUS_DEVICE`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_face_embedder_load(const struct fpga_context *context,
+                                    const char *path,
+                                    uint32_t storage,
+                                    struct fpga_face_embedder **embedder);
+
+/**
+ * Makes an embedder of a callback of the caller's.
+ *
+ * Ownership: `own` is borrowed for the call; its `userdata` must live until the embedder and all jobs
+ * with it are gone. `*embedder` is the caller's; free it with `fpga_face_embedder_free`.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_INVALID_STRUCT_SIZE`, `FPGA_STATUS_UNSUPPORTED`,
+ * `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_face_embedder_new(const struct fpga_own_embedder *own,
+                                   struct fpga_face_embedder **embedder);
+
+/**
+ * Copies the embedding of a face of `picture`, as the network gives it.
+ *
+ * `landmarks` are its five points, as in `fpga_face`: ten numbers. `capacity` and `needed` count numbers.
+ * With `embedding` NULL and `capacity` 0 it only writes how many there are to `needed`; the network runs
+ * for that, too.
+ *
+ * Ownership: inputs are borrowed for the call; `embedding` stays the caller's.
+ * Threads: any.
+ * NULL: `embedder`, `picture` and `landmarks` must not be NULL; either `embedding` or `needed` may be, not
+ * both.
+ * Errors: `FPGA_STATUS_BUFFER_TOO_SMALL` (then only `needed` is written); `FPGA_STATUS_CALLBACK` if the
+ * caller's embedder failed; `FPGA_STATUS_NOT_FINITE`, `FPGA_STATUS_INVALID_ARGUMENT`,
+ * `FPGA_STATUS_INVALID_STRUCT_SIZE`, `FPGA_STATUS_UNSUPPORTED`, `FPGA_STATUS_POISONED`,
+ * `FPGA_STATUS_PANIC`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_face_embedder_embed(const struct fpga_face_embedder *embedder,
+                                     const struct fpga_image_view *picture,
+                                     const float *landmarks,
+                                     float *embedding,
+                                     size_t capacity,
+                                     size_t *needed);
+
+/**
+ * Writes the cosine of two embeddings of one network, of `length` numbers each: 1 is the same face,
+ * around 0 are strangers.
+ *
+ * Ownership: all pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_NOT_FINITE` if one has no direction;
+ * `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_embedding_cosine(const float *one,
+                                  const float *other,
+                                  size_t length,
+                                  double *cosine);
+
+/**
+ * Gives up the caller's reference to an embedder. It goes when its last job is gone too.
+ *
+ * Threads: any, but not while another thread still calls with this pointer.
+ * NULL: does nothing.
+ */
+FPGA_API void fpga_face_embedder_free(struct fpga_face_embedder *embedder);
+
+/**
+ * Sets every field to its default, as `FPGA_OWN_PARSER_INIT` does.
+ *
+ * `size` is `sizeof *own`; it becomes `struct_size`.
+ *
+ * Ownership: `own` stays the caller's.
+ * Threads: any.
+ * NULL: `own` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_own_parser_init(struct fpga_own_parser *own, size_t size);
+
+/**
+ * Loads a BiSeNet: face-parsing.PyTorch's `79999_iter.pth` or the same as `.safetensors`, onto the device
+ * of `context`; or an `.onnx` file, which runs on the CPU as it is.
+ *
+ * `storage` is one of `fpga_storage`; ONNX files do not read it.
+ *
+ * Ownership: inputs are borrowed for the call. `*parser` is the caller's; free it with
+ * `fpga_face_parser_free`.
+ * Threads: any. A parser may be used by many threads at once.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_face_embedder_load`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_face_parser_load(const struct fpga_context *context,
+                                  const char *path,
+                                  uint32_t storage,
+                                  struct fpga_face_parser **parser);
+
+/**
+ * Makes a parser of a callback of the caller's.
+ *
+ * Ownership: `own` is borrowed for the call; its `userdata` must live until the parser is gone. `*parser`
+ * is the caller's; free it with `fpga_face_parser_free`.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_STRUCT_SIZE`, `FPGA_STATUS_UNSUPPORTED`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_face_parser_new(const struct fpga_own_parser *own,
+                                 struct fpga_face_parser **parser);
+
+/**
+ * Copies the class of every pixel of a portrait, one byte each: 0 to 18 as BiSeNet for CelebAMask-HQ
+ * numbers them, which `parts` of `fpga_reference` takes.
+ *
+ * `stride` is the number of bytes from the start of a row to the start of the next, `capacity` that
+ * of the whole buffer: at least `stride * (height - 1) + width`. Bytes between rows stay as they are.
+ *
+ * Ownership: inputs are borrowed for the call; `labels` stays the caller's.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: `FPGA_STATUS_BUFFER_TOO_SMALL`; `FPGA_STATUS_CALLBACK` if the caller's parser failed;
+ * `FPGA_STATUS_NOT_FINITE`, `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_INVALID_STRUCT_SIZE`,
+ * `FPGA_STATUS_UNSUPPORTED`, `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_face_parser_parse(const struct fpga_face_parser *parser,
+                                   const struct fpga_image_view *portrait,
+                                   uint8_t *labels,
+                                   size_t stride,
+                                   size_t capacity);
+
+/**
+ * Gives up the caller's reference to a parser.
+ *
+ * Threads: any, but not while another thread still calls with this pointer.
+ * NULL: does nothing.
+ */
+FPGA_API void fpga_face_parser_free(struct fpga_face_parser *parser);
+
+/**
+ * Sets every field to its default, as `FPGA_OWN_LANDMARKS_INIT` does.
+ *
+ * `size` is `sizeof *own`; it becomes `struct_size`.
+ *
+ * Ownership: `own` stays the caller's.
+ * Threads: any.
+ * NULL: `own` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_own_landmarks_init(struct fpga_own_landmarks *own, size_t size);
+
+/**
+ * Loads InsightFace's `2d106det.onnx` or `1k3d68.onnx`. It runs on the CPU.
+ *
+ * Ownership: inputs are borrowed for the call. `*detector` is the caller's; free it with
+ * `fpga_landmark_detector_free`.
+ * Threads: any. A detector may be used by many threads at once.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_face_detector_load`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_landmark_detector_load(const struct fpga_context *context,
+                                        const char *path,
+                                        struct fpga_landmark_detector **detector);
+
+/**
+ * Makes a landmark detector of a callback of the caller's.
+ *
+ * Ownership: `own` is borrowed for the call; its `userdata` must live until the detector is gone.
+ * `*detector` is the caller's; free it with `fpga_landmark_detector_free`.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_INVALID_STRUCT_SIZE`, `FPGA_STATUS_UNSUPPORTED`,
+ * `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_landmark_detector_new(const struct fpga_own_landmarks *own,
+                                       struct fpga_landmark_detector **detector);
+
+/**
+ * Copies the points of the face inside `box` (left, top, right, bottom), x and y of each: 136 numbers in
+ * iBUG's order of 68 points, or 212 in InsightFace's order of 106.
+ *
+ * `capacity` and `needed` count numbers. With `points` NULL and `capacity` 0 it only writes how many there
+ * are to `needed`; the network runs for that, too.
+ *
+ * Ownership: inputs are borrowed for the call; `points` stays the caller's.
+ * Threads: any.
+ * NULL: `detector`, `picture` and `box` must not be NULL; either `points` or `needed` may be, not both.
+ * Errors: those of `fpga_face_embedder_embed`.
+ */
+FPGA_API
+fpga_status fpga_landmark_detector_find(const struct fpga_landmark_detector *detector,
+                                        const struct fpga_image_view *picture,
+                                        const float *box,
+                                        float *points,
+                                        size_t capacity,
+                                        size_t *needed);
+
+/**
+ * Writes the five points that `fpga_face` has from 68 or 106 points of a face: ten numbers.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_SHAPE` for other numbers of points, `FPGA_STATUS_NOT_FINITE`,
+ * `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API fpga_status fpga_landmarks_five(const float *points, size_t num_points, float *landmarks);
+
+/**
+ * Gives up the caller's reference to a landmark detector.
+ *
+ * Threads: any, but not while another thread still calls with this pointer.
+ * NULL: does nothing.
+ */
+FPGA_API void fpga_landmark_detector_free(struct fpga_landmark_detector *detector);
+
+/**
+ * Loads DWPose's two ONNX files: `yolox_l.onnx`, which finds people, and `dw-ll_ucoco_384.onnx`, which
+ * finds their points. They run on the CPU.
+ *
+ * Ownership: inputs are borrowed for the call. `*estimator` is the caller's; free it with
+ * `fpga_pose_estimator_free`.
+ * Threads: any. An estimator may be used by many threads at once.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_face_detector_load`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_pose_estimator_load(const struct fpga_context *context,
+                                     const char *people_path,
+                                     const char *points_path,
+                                     struct fpga_pose_estimator **estimator);
+
+/**
+ * Finds the bodies of a picture; none is no error.
+ *
+ * Ownership: inputs are borrowed for the call. `*poses` is the caller's; free it with `fpga_poses_free`.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_face_detector_detect`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_pose_estimator_estimate(const struct fpga_pose_estimator *estimator,
+                                         const struct fpga_image_view *picture,
+                                         struct fpga_poses **poses);
+
+/**
+ * Writes the number of bodies.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API fpga_status fpga_poses_count(const struct fpga_poses *poses, size_t *count);
+
+/**
+ * Copies the points of body `index`, each as x, y and score: 18 of the body in OpenPose's order, which
+ * `skeleton` of `fpga_person` takes, and where they are known 6 of the feet, 68 of the face and 21 of each
+ * hand; 54 or 402 numbers.
+ *
+ * `capacity` and `needed` count numbers. With `points` NULL and `capacity` 0 it only writes how many there
+ * are to `needed`.
+ *
+ * Ownership: `points` stays the caller's.
+ * Threads: any.
+ * NULL: `poses` must not be NULL; either `points` or `needed` may be, not both.
+ * Errors: `FPGA_STATUS_BUFFER_TOO_SMALL` (then only `needed` is written),
+ * `FPGA_STATUS_INVALID_ARGUMENT` (no such body), `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_poses_get(const struct fpga_poses *poses,
+                           size_t index,
+                           float *points,
+                           size_t capacity,
+                           size_t *needed);
+
+/**
+ * Frees what an estimator found.
+ *
+ * Threads: any, but not while another thread still calls with this pointer.
+ * NULL: does nothing.
+ */
+FPGA_API void fpga_poses_free(struct fpga_poses *poses);
+
+/**
+ * Gives up the caller's reference to an estimator.
+ *
+ * Threads: any, but not while another thread still calls with this pointer.
+ * NULL: does nothing.
+ */
+FPGA_API void fpga_pose_estimator_free(struct fpga_pose_estimator *estimator);
+
+/**
  * Sets every field to its default, as `FPGA_FACE_INIT` does.
  *
  * `size` is `sizeof *face`; it becomes `struct_size`.
@@ -1916,12 +3824,102 @@ fpga_status fpga_identity_new(const struct fpga_adapter *adapter,
                               struct fpga_identity **identity);
 
 /**
+ * Copies the face embedding that an identity was made from, the mean direction of several.
+ *
+ * `capacity` and `needed` count numbers. With `embedding` NULL and `capacity` 0 it only writes how many
+ * there are to `needed`.
+ *
+ * Ownership: `embedding` stays the caller's.
+ * Threads: any.
+ * NULL: `identity` must not be NULL; either `embedding` or `needed` may be, not both.
+ * Errors: `FPGA_STATUS_INVALID_STATE` if it was made without any; `FPGA_STATUS_BUFFER_TOO_SMALL` (then only
+ * `needed` is written), `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_identity_embedding(const struct fpga_identity *identity,
+                                    float *embedding,
+                                    size_t capacity,
+                                    size_t *needed);
+
+/**
  * Gives up the caller's reference to an identity.
  *
  * Threads: any, but not while another thread still calls with this pointer.
  * NULL: does nothing.
  */
 FPGA_API void fpga_identity_free(struct fpga_identity *identity);
+
+/**
+ * Sets every field to its default, as `FPGA_FACIAL_TEXT_INIT` does.
+ *
+ * `size` is `sizeof *text`; it becomes `struct_size`.
+ *
+ * Ownership: `text` stays the caller's.
+ * Threads: any.
+ * NULL: `text` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_facial_text_init(struct fpga_facial_text *text, size_t size);
+
+/**
+ * Encodes the prompts of a picture of one person, for a model and a ConsistentID adapter.
+ *
+ * Ownership: inputs are borrowed for the call. `*facial_prompts` is the caller's; free it with
+ * `fpga_facial_prompts_free`. It keeps its adapter alive, and jobs keep it alive.
+ * Threads: any. Prompts may be used by many threads at once.
+ * NULL: no pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT` if the adapter is no ConsistentID, the model has no tokenizer, or
+ * the reference lacks its picture or its parts; `FPGA_STATUS_INVALID_STRUCT_SIZE`,
+ * `FPGA_STATUS_INVALID_UTF8`, `FPGA_STATUS_UNSUPPORTED`, `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`,
+ * `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_facial_prompts_new(const struct fpga_model *model,
+                                    const struct fpga_adapter *adapter,
+                                    const struct fpga_facial_text *text,
+                                    struct fpga_facial_prompts **facial_prompts);
+
+/**
+ * Gives up the caller's reference to prompts.
+ *
+ * Threads: any, but not while another thread still calls with this pointer.
+ * NULL: does nothing.
+ */
+FPGA_API void fpga_facial_prompts_free(struct fpga_facial_prompts *facial_prompts);
+
+/**
+ * Sets every field to its default, as `FPGA_OBSERVERS_INIT` does.
+ *
+ * `size` is `sizeof *observers`; it becomes `struct_size`.
+ *
+ * Ownership: `observers` stays the caller's.
+ * Threads: any.
+ * NULL: `observers` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_observers_init(struct fpga_observers *observers, size_t size);
+
+/**
+ * Makes an identity from pictures of one person that nobody has looked at yet: whoever is in `observers`
+ * finds the face, embeds it and tells its parts.
+ *
+ * In the array every view has the same `struct_size`, and views are that many bytes apart.
+ *
+ * Ownership: inputs are borrowed for the call. `*identity` is the caller's; free it with
+ * `fpga_identity_free`.
+ * Threads: any; callbacks of the caller's run on a thread of the adapter's context.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_identity_new`; `FPGA_STATUS_INVALID_ARGUMENT` if a picture shows no face;
+ * `FPGA_STATUS_CALLBACK`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_identity_from_pictures(const struct fpga_adapter *adapter,
+                                        const struct fpga_image_view *pictures,
+                                        size_t num_pictures,
+                                        const struct fpga_observers *observers,
+                                        struct fpga_identity **identity);
 
 /**
  * Sets every field to its default, as `FPGA_PERSON_INIT` does.
@@ -1934,6 +3932,42 @@ FPGA_API void fpga_identity_free(struct fpga_identity *identity);
  * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
  */
 FPGA_API fpga_status fpga_person_init(struct fpga_person *person, size_t size);
+
+/**
+ * Sets every field to its default, as `FPGA_SOUGHT_PERSON_INIT` does.
+ *
+ * `size` is `sizeof *person`; it becomes `struct_size`.
+ *
+ * Ownership: `person` stays the caller's.
+ * Threads: any.
+ * NULL: `person` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_sought_person_init(struct fpga_sought_person *person, size_t size);
+
+/**
+ * Sets every field to its default, as `FPGA_SEARCH_INIT` does.
+ *
+ * `size` is `sizeof *search`; it becomes `struct_size`.
+ *
+ * Ownership: `search` stays the caller's.
+ * Threads: any.
+ * NULL: `search` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_search_init(struct fpga_search *search, size_t size);
+
+/**
+ * Sets every field to its default, as `FPGA_MODALITY_INIT` does.
+ *
+ * `size` is `sizeof *modality`; it becomes `struct_size`.
+ *
+ * Ownership: `modality` stays the caller's.
+ * Threads: any.
+ * NULL: `modality` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_modality_init(struct fpga_modality *modality, size_t size);
 
 /**
  * Sets every field to its default, as `FPGA_RESTORE_PARAMS_INIT` does.
@@ -2026,10 +4060,13 @@ fpga_status fpga_cancel_token_is_cancelled(const struct fpga_cancel_token *token
 FPGA_API void fpga_cancel_token_free(struct fpga_cancel_token *token);
 
 /**
- * Makes a job that restores faces of a picture. Nothing is computed yet.
+ * Makes a job that restores faces of a picture: those that are given, or those that the search of `params`
+ * finds. Nothing is computed yet.
  *
- * Ownership: every input is borrowed for the call and copied; the job keeps the model alive. `*job`
- * is the caller's; free it with `fpga_job_free`.
+ * With `depth` 1 and identities on the faces it swaps them.
+ *
+ * Ownership: every input is borrowed for the call and copied; the job keeps model, identities and networks
+ * alive, but not what callbacks of the caller's use. `*job` is the caller's; free it with `fpga_job_free`.
  * Threads: any.
  * NULL: `faces` may be NULL if `num_faces` is 0, `params` may be NULL for the defaults; nothing else
  * may.
@@ -2140,7 +4177,8 @@ fpga_status fpga_job_estimate_memory(const struct fpga_job *job,
  * Errors: `FPGA_STATUS_CANCELLED`; `FPGA_STATUS_MEMORY_BUDGET` if it does not fit now, and then it may be
  * run again; `FPGA_STATUS_SHAPE`, `FPGA_STATUS_INVALID_ARGUMENT` if something does
  * not fit the picture or the model; `FPGA_STATUS_DEVICE`, `FPGA_STATUS_NOT_FINITE`,
- * `FPGA_STATUS_UNSUPPORTED`; `FPGA_STATUS_INVALID_STATE` if it runs or has run;
+ * `FPGA_STATUS_UNSUPPORTED`; `FPGA_STATUS_CALLBACK` if a network of the caller's failed;
+ * `FPGA_STATUS_INVALID_STATE` if it runs or has run;
  * `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`, `FPGA_STATUS_NULL_POINTER`.
  */
 FPGA_API
@@ -2301,7 +4339,7 @@ fpga_status fpga_restoration_changed_outside_mask(const struct fpga_restoration 
                                                   uint64_t *changed);
 
 /**
- * Writes the number of faces, which is that of the request.
+ * Writes the number of faces that were worked on: those of the request, or those that were found.
  *
  * Ownership: both pointers are borrowed for the call.
  * Threads: any.
@@ -2313,7 +4351,53 @@ fpga_status fpga_restoration_num_faces(const struct fpga_restoration *restoratio
                                        size_t *num_faces);
 
 /**
- * Writes what became of face `face` of the request.
+ * Writes the restoration as a whole.
+ *
+ * `size` is `sizeof *report`; it becomes `struct_size`.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_STRUCT_SIZE`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_restoration_get_report(const struct fpga_restoration *restoration,
+                                        struct fpga_restoration_report *report,
+                                        size_t size);
+
+/**
+ * Writes face `index` of those that the search found and left alone.
+ *
+ * `size` is `sizeof *face`; it becomes `struct_size`.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_STATE` if faces were given, `FPGA_STATUS_INVALID_ARGUMENT` (no such face),
+ * `FPGA_STATUS_INVALID_STRUCT_SIZE`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_restoration_left_face(const struct fpga_restoration *restoration,
+                                       size_t index,
+                                       struct fpga_left_face *face,
+                                       size_t size);
+
+/**
+ * Writes which person of the search is the `index`th whom no face belongs to.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_STATE` if faces were given, `FPGA_STATUS_INVALID_ARGUMENT` (no such person),
+ * `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_restoration_absent_person(const struct fpga_restoration *restoration,
+                                           size_t index,
+                                           size_t *person);
+
+/**
+ * Writes what became of face `face`, of the request or in the search's order.
  *
  * `size` is `sizeof *report`; it becomes `struct_size`.
  *
@@ -2465,6 +4549,24 @@ fpga_status fpga_generation_person_report(const struct fpga_generation *generati
                                           size_t size);
 
 /**
+ * Copies the name that the request gives a person; empty for none.
+ *
+ * With `buffer` NULL and `capacity` 0 it only writes the size to `needed`, the final NUL included.
+ *
+ * Ownership: the text is copied into `buffer`, which stays the caller's.
+ * Threads: any.
+ * NULL: `generation` must not be NULL; either `buffer` or `needed` may be, not both.
+ * Errors: `FPGA_STATUS_BUFFER_TOO_SMALL` (then only `needed` is written),
+ * `FPGA_STATUS_INVALID_ARGUMENT` (no such person), `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_generation_person_name(const struct fpga_generation *generation,
+                                        size_t person,
+                                        char *buffer,
+                                        size_t capacity,
+                                        size_t *needed);
+
+/**
  * Copies where a person acted in picture `picture`, bright where strongly: as large as the picture, in
  * the layout of `fpga_generation_copy_picture`. Only if the request said `measure`.
  *
@@ -2523,10 +4625,33 @@ FPGA_API void fpga_generation_free(struct fpga_generation *generation);
 #define FPGA_IMAGE_VIEW_INIT \
     {sizeof(fpga_image_view), NULL, 0, 0, 0, FPGA_PIXEL_FORMAT_RGB8, 0}
 #define FPGA_FACE_INIT \
-    {sizeof(fpga_face), NULL, NULL, {0, 0, 0, 0}, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 0, 0}
+    {sizeof(fpga_face), NULL, NULL, {0, 0, 0, 0}, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 0, 0, NULL, 1.0, 0.0, \
+     1.0, NULL}
+#define FPGA_DETECTION_INIT \
+    {sizeof(fpga_detection), {0, 0, 0, 0}, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 1.0f, 0}
+#define FPGA_DETECTOR_PARAMS_INIT \
+    {sizeof(fpga_detector_params), 640, 640, 0.5f, 0.4f}
+#define FPGA_OWN_DETECTOR_INIT \
+    {sizeof(fpga_own_detector), NULL, NULL}
+#define FPGA_OWN_EMBEDDER_INIT \
+    {sizeof(fpga_own_embedder), NULL, NULL, 512, 112, 0}
+#define FPGA_OWN_PARSER_INIT \
+    {sizeof(fpga_own_parser), NULL, NULL}
+#define FPGA_OWN_LANDMARKS_INIT \
+    {sizeof(fpga_own_landmarks), NULL, NULL, 68, 0}
+#define FPGA_OBSERVERS_INIT \
+    {sizeof(fpga_observers), NULL, NULL, NULL, FPGA_FACE_CHOICE_LARGEST, FPGA_COLOUR_ORDER_RIGHT}
+#define FPGA_SOUGHT_PERSON_INIT \
+    {sizeof(fpga_sought_person), NULL, NULL, NULL, 0, 1.0, 0.0, 1.0, {0, 0, 0, 0}, 0, 0, NULL}
+#define FPGA_FACIAL_TEXT_INIT \
+    {sizeof(fpga_facial_text), NULL, NULL, NULL, NULL, FPGA_PROMPT_LAYOUT_JOINED, \
+     FPGA_PART_PAIRING_UPSTREAM, FPGA_NEGATIVE_TEXT_FUSED, FPGA_SECOND_TOKENIZER_READS_MARKS, 30, 0}
+#define FPGA_SEARCH_INIT \
+    {sizeof(fpga_search), NULL, NULL, NULL, 0, 0.25, 0.3, 0, 0, 0, 0, FPGA_FACE_ORDER_LEFT_TO_RIGHT, 0}
 #define FPGA_RESTORE_PARAMS_INIT \
     {sizeof(fpga_restore_params), NULL, NULL, NULL, 0, 0.6, 4.0, 0.0, 0.0, 2.0, 15.0, 0.0625, 10.0, \
-     0.5, 0, 30, 1, 512, 1, FPGA_LONG_PROMPT_SPLIT, FPGA_NOISE_TORCH_CPU, 0}
+     0.5, 0, 30, 1, 512, 1, FPGA_LONG_PROMPT_SPLIT, FPGA_NOISE_TORCH_CPU, 0, NULL, NULL, NULL, 1.0, \
+     0.0, 1.0, 0.0}
 #define FPGA_CONTROL_INIT \
     {sizeof(fpga_control), NULL, NULL, 1.0, 0.0, 1.0, FPGA_CONTROL_MODE_BALANCED, 0}
 #define FPGA_ADAPTER_PARAMS_INIT \
@@ -2536,10 +4661,16 @@ FPGA_API void fpga_generation_free(struct fpga_generation *generation);
 #define FPGA_PERSON_INIT \
     {sizeof(fpga_person), NULL, NULL, NULL, NULL, 1.0, 0.0, 1.0, {0, 0, 0, 0}, \
      {0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, FPGA_PLACE_EVERYWHERE, 0}
+#define FPGA_LORA_USE_INIT \
+    {sizeof(fpga_lora_use), NULL, 1.0, 0, 0}
+#define FPGA_REP_CONTROLNET_USE_INIT \
+    {sizeof(fpga_rep_controlnet_use), NULL, 1.0, 1.0, 1.0, 0, 0}
+#define FPGA_MODALITY_INIT \
+    {sizeof(fpga_modality), NULL, NULL, NULL, 1.0}
 #define FPGA_GENERATE_PARAMS_INIT \
     {sizeof(fpga_generate_params), NULL, NULL, NULL, NULL, NULL, 0, 0, 0.75, 7.5, 0.0, 0.0, 512, 512, 1, \
      30, 0, 0, FPGA_SAMPLER_MODEL, FPGA_LONG_PROMPT_SPLIT, FPGA_NOISE_TORCH_CPU, 0, 128, 0, \
-     NULL, 0, 0, 0}
+     NULL, 0, 0, 0, NULL, 0, NULL, NULL, NULL}
 
 /* 1 if the library that runs has the interface that this header describes, else 0. */
 #define FPGA_CHECK_ABI() (fpga_abi_version() == FPGA_ABI_VERSION)

@@ -9,6 +9,7 @@
 #ifndef FPGA_HPP
 #define FPGA_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -124,6 +125,32 @@ template <>
 inline fpga_reference init() { return FPGA_REFERENCE_INIT; }
 template <>
 inline fpga_person init() { return FPGA_PERSON_INIT; }
+template <>
+inline fpga_lora_use init() { return FPGA_LORA_USE_INIT; }
+template <>
+inline fpga_rep_controlnet_use init() { return FPGA_REP_CONTROLNET_USE_INIT; }
+template <>
+inline fpga_modality init() { return FPGA_MODALITY_INIT; }
+template <>
+inline fpga_detection init() { return FPGA_DETECTION_INIT; }
+template <>
+inline fpga_detector_params init() { return FPGA_DETECTOR_PARAMS_INIT; }
+template <>
+inline fpga_own_detector init() { return FPGA_OWN_DETECTOR_INIT; }
+template <>
+inline fpga_own_embedder init() { return FPGA_OWN_EMBEDDER_INIT; }
+template <>
+inline fpga_own_parser init() { return FPGA_OWN_PARSER_INIT; }
+template <>
+inline fpga_own_landmarks init() { return FPGA_OWN_LANDMARKS_INIT; }
+template <>
+inline fpga_observers init() { return FPGA_OBSERVERS_INIT; }
+template <>
+inline fpga_sought_person init() { return FPGA_SOUGHT_PERSON_INIT; }
+template <>
+inline fpga_search init() { return FPGA_SEARCH_INIT; }
+template <>
+inline fpga_facial_text init() { return FPGA_FACIAL_TEXT_INIT; }
 template <>
 inline fpga_restore_params init() { return FPGA_RESTORE_PARAMS_INIT; }
 template <>
@@ -260,6 +287,32 @@ public:
             return fpga_model_with_adapter(get(), adapter, out);
         }));
     }
+    /* This model with LoRAs added up. */
+    model with(const std::vector<fpga_lora_use> &loras) const
+    {
+        return model(detail::made<fpga_model>([&](fpga_model **out) {
+            return fpga_model_with_loras(get(), loras.data(), loras.size(), out);
+        }));
+    }
+    /* This model with RepControlNets merged into it. */
+    model with(const std::vector<fpga_rep_controlnet_use> &uses) const
+    {
+        return model(detail::made<fpga_model>([&](fpga_model **out) {
+            return fpga_model_with_rep_controlnets(get(), uses.data(), uses.size(), out);
+        }));
+    }
+    model with(const fpga_delta *delta, double strength = 1) const
+    {
+        return model(detail::made<fpga_model>([&](fpga_model **out) {
+            return fpga_model_with_delta(get(), delta, strength, out);
+        }));
+    }
+    model without(const fpga_delta *delta, double strength = 1) const
+    {
+        return model(detail::made<fpga_model>([&](fpga_model **out) {
+            return fpga_model_without_delta(get(), delta, strength, out);
+        }));
+    }
     std::string load_report_json() const
     {
         return detail::checked_text(get(), fpga_model_load_report_json);
@@ -288,6 +341,76 @@ public:
           })) {}
 };
 
+class lora : public detail::owner<fpga_lora, fpga_lora_free> {
+public:
+    lora(const context &context, const std::string &path)
+        : owner(detail::made<fpga_lora>([&](fpga_lora **out) {
+              return fpga_lora_load(context.get(), path.c_str(), out);
+          })) {}
+    lora(const context &context, const source &source)
+        : owner(detail::made<fpga_lora>([&](fpga_lora **out) {
+              return fpga_lora_load_source(context.get(), source.get(), out);
+          })) {}
+    /* One of fpga_lora_part. */
+    std::size_t num_changes(std::uint32_t part) const
+    {
+        return detail::number<std::size_t>(
+            [&](std::size_t *count) { return fpga_lora_num_changes(get(), part, count); });
+    }
+    /* For model::with. */
+    fpga_lora_use at(double strength) const
+    {
+        fpga_lora_use use = init<fpga_lora_use>();
+        use.lora = get();
+        use.strength = strength;
+        return use;
+    }
+};
+
+class rep_controlnet : public detail::owner<fpga_rep_controlnet, fpga_rep_controlnet_free> {
+public:
+    rep_controlnet(const model &model, const std::string &path,
+                   std::uint32_t storage = FPGA_STORAGE_AS_STORED)
+        : owner(detail::made<fpga_rep_controlnet>([&](fpga_rep_controlnet **out) {
+              return fpga_rep_controlnet_load(model.get(), path.c_str(), storage, out);
+          })) {}
+    rep_controlnet(const model &model, const source &source,
+                   std::uint32_t storage = FPGA_STORAGE_AS_STORED)
+        : owner(detail::made<fpga_rep_controlnet>([&](fpga_rep_controlnet **out) {
+              return fpga_rep_controlnet_load_source(model.get(), source.get(), storage, out);
+          })) {}
+    /* For model::with. */
+    fpga_rep_controlnet_use at(double strength) const
+    {
+        fpga_rep_controlnet_use use = init<fpga_rep_controlnet_use>();
+        use.rep_controlnet = get();
+        use.strength = strength;
+        return use;
+    }
+    void save(const std::string &path, std::uint32_t storage = FPGA_STORAGE_AS_STORED) const
+    {
+        detail::check(fpga_rep_controlnet_save(get(), path.c_str(), storage));
+    }
+};
+
+/* What merging a RepControlNet adds to a model. */
+class delta : public detail::owner<fpga_delta, fpga_delta_free> {
+public:
+    delta(const model &model, const rep_controlnet &net)
+        : owner(detail::made<fpga_delta>([&](fpga_delta **out) {
+              return fpga_delta_new(model.get(), net.get(), out);
+          })) {}
+    delta(const model &model, const std::string &path,
+          std::uint32_t storage = FPGA_STORAGE_AS_STORED)
+        : owner(detail::made<fpga_delta>([&](fpga_delta **out) {
+              return fpga_delta_load(model.get(), path.c_str(), storage, out);
+          })) {}
+    void save(const std::string &path, std::uint32_t storage = FPGA_STORAGE_AS_STORED) const
+    {
+        detail::check(fpga_delta_save(get(), path.c_str(), storage));
+    }
+};
+
 class adapter : public detail::owner<fpga_adapter, fpga_adapter_free> {
 public:
     adapter(const model &model, const std::string &path,
@@ -308,6 +431,171 @@ public:
     }
 };
 
+/* Finds faces: a network from a file, or a function of the caller's, in which an exception counts as a
+   failure. One of a function's must live until every job with it is gone. */
+class face_detector {
+public:
+    using function = std::function<std::vector<fpga_detection>(const fpga_image_view &picture)>;
+
+    face_detector(const context &context, const std::string &path,
+                  const fpga_detector_params &params = init<fpga_detector_params>())
+        : handle_(detail::made<fpga_face_detector>([&](fpga_face_detector **out) {
+              return fpga_face_detector_load(context.get(), path.c_str(), &params, out);
+          })) {}
+    explicit face_detector(function detect)
+        : detect_(std::make_unique<function>(std::move(detect))),
+          handle_(detail::made<fpga_face_detector>([&](fpga_face_detector **out) {
+              fpga_own_detector own = FPGA_OWN_DETECTOR_INIT;
+              own.detect = call;
+              own.userdata = detect_.get();
+              return fpga_face_detector_new(&own, out);
+          })) {}
+    fpga_face_detector *get() const noexcept { return handle_.get(); }
+    /* The surest first. */
+    std::vector<fpga_detection> detect(const image &picture) const
+    {
+        const fpga_image_view view = picture.view();
+        const detail::owner<fpga_detections, fpga_detections_free> list(
+            detail::made<fpga_detections>([&](fpga_detections **out) {
+                return fpga_face_detector_detect(get(), &view, out);
+            }));
+        std::vector<fpga_detection> faces(detail::number<std::size_t>(
+            [&](std::size_t *count) { return fpga_detections_count(list.get(), count); }));
+        for (std::size_t index = 0; index < faces.size(); index++)
+            detail::check(
+                fpga_detections_get(list.get(), index, &faces[index], sizeof faces[index]));
+        return faces;
+    }
+
+private:
+    static std::int32_t call(void *userdata, const fpga_image_view *picture,
+                             fpga_detections *faces) noexcept
+    {
+        try {
+            for (const fpga_detection &face : (*static_cast<function *>(userdata))(*picture))
+                detail::check(fpga_detections_add(faces, &face));
+            return 0;
+        } catch (...) {
+            return 1;
+        }
+    }
+
+    /* Before the handle, which calls it until it goes. */
+    std::unique_ptr<function> detect_;
+    detail::owner<fpga_face_detector, fpga_face_detector_free> handle_;
+};
+
+/* Says whose a face is: a network from a file, or a function of the caller's, as face_detector. */
+class face_embedder {
+public:
+    /* `landmarks` are ten numbers, or NULL if `picture` is an aligned face. */
+    using function =
+        std::function<std::vector<float>(const fpga_image_view &picture, const float *landmarks)>;
+
+    face_embedder(const context &context, const std::string &path,
+                  std::uint32_t storage = FPGA_STORAGE_AS_STORED)
+        : handle_(detail::made<fpga_face_embedder>([&](fpga_face_embedder **out) {
+              return fpga_face_embedder_load(context.get(), path.c_str(), storage, out);
+          })) {}
+    /* `length` numbers per face; `aligned_size` as in fpga_own_embedder. */
+    face_embedder(std::size_t length, function embed, std::uint32_t aligned_size = 112)
+        : own_(std::make_unique<own>(own{std::move(embed), length})),
+          handle_(detail::made<fpga_face_embedder>([&](fpga_face_embedder **out) {
+              fpga_own_embedder own = FPGA_OWN_EMBEDDER_INIT;
+              own.embed = call;
+              own.userdata = own_.get();
+              own.embedding_length = length;
+              own.aligned_size = aligned_size;
+              return fpga_face_embedder_new(&own, out);
+          })) {}
+    fpga_face_embedder *get() const noexcept { return handle_.get(); }
+    std::vector<float> embed(const image &picture, const float landmarks[10]) const
+    {
+        const fpga_image_view view = picture.view();
+        std::vector<float> values(512);
+        std::size_t needed = 0;
+        fpga_status status = fpga_face_embedder_embed(get(), &view, landmarks, values.data(),
+                                                      values.size(), &needed);
+        values.resize(needed);
+        if (status == FPGA_STATUS_BUFFER_TOO_SMALL)
+            status = fpga_face_embedder_embed(get(), &view, landmarks, values.data(), needed,
+                                              &needed);
+        detail::check(status);
+        return values;
+    }
+
+private:
+    struct own {
+        function embed;
+        std::size_t length;
+    };
+
+    static std::int32_t call(void *userdata, const fpga_image_view *picture, const float *landmarks,
+                             float *embedding) noexcept
+    {
+        try {
+            const own *self = static_cast<own *>(userdata);
+            const std::vector<float> values = self->embed(*picture, landmarks);
+            if (values.size() != self->length)
+                return 1;
+            std::copy(values.begin(), values.end(), embedding);
+            return 0;
+        } catch (...) {
+            return 1;
+        }
+    }
+
+    /* Before the handle, which calls it until it goes. */
+    std::unique_ptr<own> own_;
+    detail::owner<fpga_face_embedder, fpga_face_embedder_free> handle_;
+};
+
+/* Tells the parts of a face: a network from a file, or a C callback of the caller's. */
+class face_parser : public detail::owner<fpga_face_parser, fpga_face_parser_free> {
+public:
+    face_parser(const context &context, const std::string &path,
+                std::uint32_t storage = FPGA_STORAGE_AS_STORED)
+        : owner(detail::made<fpga_face_parser>([&](fpga_face_parser **out) {
+              return fpga_face_parser_load(context.get(), path.c_str(), storage, out);
+          })) {}
+    explicit face_parser(const fpga_own_parser &own)
+        : owner(detail::made<fpga_face_parser>(
+              [&](fpga_face_parser **out) { return fpga_face_parser_new(&own, out); })) {}
+    /* One label per pixel. */
+    image parse(const image &portrait) const
+    {
+        const fpga_image_view view = portrait.view();
+        image labels(portrait.width(), portrait.height(), 1);
+        detail::check(fpga_face_parser_parse(get(), &view, labels.pixels().data(), labels.stride(),
+                                             labels.pixels().size()));
+        return labels;
+    }
+};
+
+/* Finds many points of a face: a network from a file, or a C callback of the caller's. */
+class landmark_detector
+    : public detail::owner<fpga_landmark_detector, fpga_landmark_detector_free> {
+public:
+    landmark_detector(const context &context, const std::string &path)
+        : owner(detail::made<fpga_landmark_detector>([&](fpga_landmark_detector **out) {
+              return fpga_landmark_detector_load(context.get(), path.c_str(), out);
+          })) {}
+    explicit landmark_detector(const fpga_own_landmarks &own)
+        : owner(detail::made<fpga_landmark_detector>(
+              [&](fpga_landmark_detector **out) { return fpga_landmark_detector_new(&own, out); })) {}
+    /* x and y of each point. */
+    std::vector<float> find(const image &picture, const float box[4]) const
+    {
+        const fpga_image_view view = picture.view();
+        std::vector<float> points(2 * 106);
+        std::size_t needed = 0;
+        detail::check(fpga_landmark_detector_find(get(), &view, box, points.data(), points.size(),
+                                                  &needed));
+        points.resize(needed);
+        return points;
+    }
+};
+
 /* Who somebody is, as one adapter sees it. */
 class identity : public detail::owner<fpga_identity, fpga_identity_free> {
 public:
@@ -322,6 +610,25 @@ public:
               reference.embedding = embedding.data();
               reference.embedding_length = embedding.size();
               return fpga_identity_new(adapter.get(), &reference, 1, out);
+          })) {}
+    /* From pictures that the observers look at. */
+    identity(const adapter &adapter, const std::vector<image> &pictures,
+             const fpga_observers &observers)
+        : owner(detail::made<fpga_identity>([&](fpga_identity **out) {
+              std::vector<fpga_image_view> views;
+              for (const image &picture : pictures)
+                  views.push_back(picture.view());
+              return fpga_identity_from_pictures(adapter.get(), views.data(), views.size(),
+                                                 &observers, out);
+          })) {}
+};
+
+/* Prompts that know a face, by a ConsistentID adapter. */
+class facial_prompts : public detail::owner<fpga_facial_prompts, fpga_facial_prompts_free> {
+public:
+    facial_prompts(const model &model, const adapter &adapter, const fpga_facial_text &text)
+        : owner(detail::made<fpga_facial_prompts>([&](fpga_facial_prompts **out) {
+              return fpga_facial_prompts_new(model.get(), adapter.get(), &text, out);
           })) {}
 };
 
@@ -368,6 +675,21 @@ public:
         return detail::number<std::uint64_t>([this](std::uint64_t *changed) {
             return fpga_restoration_changed_outside_mask(get(), changed);
         });
+    }
+    fpga_restoration_report report() const
+    {
+        fpga_restoration_report report;
+        detail::check(fpga_restoration_get_report(get(), &report, sizeof report));
+        return report;
+    }
+    /* What a search found and left alone. */
+    std::vector<fpga_left_face> left() const
+    {
+        std::vector<fpga_left_face> left(static_cast<std::size_t>(report().num_left));
+        for (std::size_t index = 0; index < left.size(); index++)
+            detail::check(
+                fpga_restoration_left_face(get(), index, &left[index], sizeof left[index]));
+        return left;
     }
     std::vector<fpga_face_report> faces() const
     {
@@ -418,6 +740,14 @@ public:
         detail::check(
             fpga_generation_person_report(get(), picture, person, &report, sizeof report));
         return report;
+    }
+    std::string person_name(std::size_t person) const
+    {
+        return detail::checked_text(
+            get(), [person](const fpga_generation *made, char *buffer, std::size_t capacity,
+                            std::size_t *needed) {
+                return fpga_generation_person_name(made, person, buffer, capacity, needed);
+            });
     }
     /* Where a person acted; only if the request said `measure`. */
     image attention(std::size_t picture, std::size_t person) const

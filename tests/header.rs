@@ -65,6 +65,22 @@ fn the_header_alone_is_clean_c_and_cpp() {
         fpga_generate_params generate = FPGA_GENERATE_PARAMS_INIT;\n\
         fpga_control control = FPGA_CONTROL_INIT;\n\
         fpga_io io = FPGA_IO_INIT;\n\
+        fpga_adapter_params adapter = FPGA_ADAPTER_PARAMS_INIT;\n\
+        fpga_reference reference = FPGA_REFERENCE_INIT;\n\
+        fpga_person person = FPGA_PERSON_INIT;\n\
+        fpga_lora_use lora = FPGA_LORA_USE_INIT;\n\
+        fpga_rep_controlnet_use rep = FPGA_REP_CONTROLNET_USE_INIT;\n\
+        fpga_modality modality = FPGA_MODALITY_INIT;\n\
+        fpga_detection detection = FPGA_DETECTION_INIT;\n\
+        fpga_detector_params detector = FPGA_DETECTOR_PARAMS_INIT;\n\
+        fpga_own_detector own_detector = FPGA_OWN_DETECTOR_INIT;\n\
+        fpga_own_embedder own_embedder = FPGA_OWN_EMBEDDER_INIT;\n\
+        fpga_own_parser own_parser = FPGA_OWN_PARSER_INIT;\n\
+        fpga_own_landmarks own_landmarks = FPGA_OWN_LANDMARKS_INIT;\n\
+        fpga_observers observers = FPGA_OBSERVERS_INIT;\n\
+        fpga_sought_person sought = FPGA_SOUGHT_PERSON_INIT;\n\
+        fpga_search search = FPGA_SEARCH_INIT;\n\
+        fpga_facial_text facial = FPGA_FACIAL_TEXT_INIT;\n\
         int checked(void);\n\
         int checked(void) { return FPGA_CHECK_ABI() ? 0 : 1; }\n";
     let cases = [

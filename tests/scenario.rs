@@ -16,14 +16,17 @@ use c_door::CDoor;
 use fpga::fpga_status;
 use fpga_core::RgbImage;
 use rust_door::RustDoor;
-use scene::{Control, Ground, Paint, Picture, Scene, SceneFace, Shown, Task};
+use scene::{
+    ADA, BEN, Control, Ground, Paint, Person, Picture, Scene, SceneFace, Search, Shown, Task,
+};
 use tempfile::TempDir;
 
-/// One model and one ControlNet for all scenes.
+/// One model, one ControlNet and one identity adapter for all scenes.
 static FILES: LazyLock<TempDir> = LazyLock::new(|| {
     let folder = tempfile::tempdir().unwrap();
     fpga_tests::models::write_folder(&folder.path().join("model"));
     fpga_tests::models::write_controlnet(&folder.path().join("controlnet"), 5);
+    fpga_tests::models::write_adapter(&folder.path().join("adapter.safetensors"));
     folder
 });
 static RUST: LazyLock<RustDoor> = LazyLock::new(|| RustDoor::open(FILES.path()));
@@ -63,6 +66,7 @@ fn face() -> SceneFace {
         edges: [24.0, 16.0, 51.0, 46.0],
         mask: None,
         prompt: None,
+        identity: None,
     }
 }
 
@@ -71,6 +75,7 @@ fn restore() -> Task {
         picture: Picture(photograph()),
         faces: vec![face()],
         depth: 0.6,
+        search: None,
     }
 }
 
@@ -117,6 +122,7 @@ fn an_empty_mask_or_depth_0_or_no_face_returns_the_input() {
             picture,
             faces,
             depth,
+            search: None,
         }))
         .unwrap();
         assert_eq!(shown.pictures, [photograph()]);
@@ -129,11 +135,13 @@ fn every_face_has_its_own_mask_and_prompt_and_verdict() {
         edges: [2.0, 2.0, 16.0, 18.0],
         mask: Some(masked(|x, y| x < 12 && y < 14)),
         prompt: Some("another face"),
+        identity: None,
     };
     let shown = play(&Scene::of(Task::Restore {
         picture: Picture(photograph()),
         faces: vec![face(), other],
         depth: 1.0,
+        search: None,
     }))
     .unwrap();
     assert_eq!(shown.report["faces"][1]["covered_pixels"], 12 * 14);
@@ -272,6 +280,108 @@ fn large_pictures_are_decoded_in_tiles() {
 }
 
 #[test]
+fn people_appear_at_their_places_and_are_recognised_there() {
+    let person = |name, embedding, left| Person {
+        name,
+        embedding,
+        edges: [left, 0.0, left + 12.0, 16.0],
+        strength: 1.0,
+        window: (0.0, 1.0),
+    };
+    let of = |people| {
+        let measured = Paint {
+            people,
+            measure: true,
+            ..paint()
+        };
+        play(&Scene::of(Task::Generate(measured))).unwrap()
+    };
+    let (ada, ben) = (person(Some("Ada"), ADA, 0.0), person(None, BEN, 12.0));
+    let both = of(vec![ada.clone(), ben.clone()]);
+    assert_ne!(both.pictures, of(Vec::new()).pictures);
+    assert_eq!(both.pictures, of(vec![ben.clone(), ada.clone()]).pictures);
+    let people = &both.report["people"][0];
+    assert_eq!(people[0]["name"], "Ada");
+    assert_eq!(people[1]["bounds"], serde_json::json!([12, 0, 24, 16]));
+    assert!(people[0]["leakage"]["inside"].as_f64().unwrap() > 0.2);
+    assert!(people[0]["cosine"].as_f64().unwrap() > 0.999);
+    let quiet = Person {
+        strength: 0.5,
+        window: (0.3, 0.9),
+        ..ben
+    };
+    assert_ne!(both.pictures, of(vec![ada, quiet]).pictures);
+}
+
+#[test]
+fn a_restoration_finds_faces_and_gives_each_its_own_person() {
+    let restored = |faces, search| {
+        play(&Scene::of(Task::Restore {
+            picture: Picture(photograph()),
+            faces,
+            depth: 0.8,
+            search,
+        }))
+        .unwrap()
+    };
+    let everyone = restored(Vec::new(), Some(Search::default()));
+    assert_eq!(everyone.report["faces"].as_array().unwrap().len(), 3);
+    let search = Search {
+        min_size: 10.0,
+        most: Some(1),
+        ..Search::default()
+    };
+    let largest = restored(Vec::new(), Some(search));
+    assert_eq!(
+        largest.report["search"]["left"].as_array().unwrap().len(),
+        2
+    );
+    assert_ne!(largest.pictures, everyone.pictures);
+
+    let search = |people| {
+        let search = Search {
+            people,
+            ..Search::default()
+        };
+        restored(Vec::new(), Some(search))
+    };
+    let both = search(vec![BEN, ADA]);
+    let assigned = &both.report["search"]["assigned"];
+    assert_eq!(
+        (&assigned[0]["identity"], &assigned[1]["identity"]),
+        (&1.into(), &0.into())
+    );
+    assert!(
+        both.report["faces"][0]["likeness"]["after"]
+            .as_f64()
+            .unwrap()
+            > 0.999
+    );
+    assert_eq!(search(vec![ADA, BEN]).pictures, both.pictures);
+    let only = search(vec![ADA]);
+    assert_eq!(only.report["faces"].as_array().unwrap().len(), 1);
+    assert_ne!(only.pictures, both.pictures);
+}
+
+#[test]
+fn a_face_becomes_whoever_it_is_given() {
+    let swapped = |identity| {
+        let face = SceneFace { identity, ..face() };
+        let shown = play(&Scene::of(Task::Restore {
+            picture: Picture(photograph()),
+            faces: vec![face],
+            depth: 1.0,
+            search: None,
+        }))
+        .unwrap();
+        assert_eq!(shown.report["changed_outside_mask"], 0);
+        shown.pictures
+    };
+    let (nobody, ada, ben) = (swapped(None), swapped(Some(ADA)), swapped(Some(BEN)));
+    assert!(nobody != ada && ada != ben && nobody != ben);
+}
+
+#[test]
 fn a_cancel_arrives_wherever_it_comes_from() {
     for task in [restore(), Task::Generate(paint())] {
         let calls = || C.steps().len();
@@ -355,6 +465,7 @@ fn what_does_not_fit_is_refused_in_the_same_words() {
             picture,
             faces,
             depth: 1.5,
+            search: None,
         },
         invalid,
         "depth",

@@ -12,11 +12,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use fpga_core::RgbImage;
-use fpga_core::face::{CropSettings, FaceBox};
+use fpga_core::diffusion::Guidance;
+use fpga_core::face::{CropSettings, FaceBox, FaceEmbedding, PartMap};
+use fpga_core::identity::facial_prompt::PromptLayout;
 use fpga_core::pipeline::{
-    DeviceChoice, Face, FaceRestorer, Gate, LoadOptions, Monitor, RestoreRequest, StableDiffusion,
+    AdapterOptions, Canvas, DeviceChoice, Face, FaceReference, FaceRestorer, FacialText,
+    FacialTextWays, Gate, GenerateRequest, IdentityAdapter, LoadOptions, Monitor, People,
+    PortraitGenerator, PortraitIdentity, RestoreRequest, StableDiffusion,
 };
+use fpga_core::sampler::SamplerKind;
+use fpga_core::weights::{Storage, TensorSource};
 use fpga_tests::models;
+use image::GrayImage;
+use ndarray::Array2;
 use tempfile::TempDir;
 
 /// A whole model in a folder of its own.
@@ -26,13 +34,16 @@ fn model() -> TempDir {
     folder
 }
 
-/// A model as `model`, a ControlNet for it as `controlnet`, a single file as `single.safetensors`.
+/// A model as `model`, a ControlNet for it as `controlnet`, a single file as `single.safetensors`, and what
+/// changes the model's weights.
 fn everything() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     models::write_folder(&folder.path().join("model"));
     models::write_controlnet(&folder.path().join("controlnet"), 5);
     let single = folder.path().join("single.safetensors");
     fs::write(single, models::single_file()).unwrap();
+    models::write_lora(&folder.path().join("lora.safetensors"));
+    models::write_rep_controlnet(&folder.path().join("rep_controlnet.safetensors"));
     folder
 }
 
@@ -159,7 +170,14 @@ fn what_callers_get_wrong_is_refused() {
 fn runs_silently_with_everything(name: &str, linking: Linking, flags: &[&str]) {
     let (folder, files) = (tempfile::tempdir().unwrap(), everything());
     let program = compile(name, linking, flags, folder.path());
-    let paths = ["model", "controlnet", "single.safetensors"].map(|name| files.path().join(name));
+    let names = [
+        "model",
+        "controlnet",
+        "single.safetensors",
+        "lora.safetensors",
+        "rep_controlnet.safetensors",
+    ];
+    let paths = names.map(|name| files.path().join(name));
     let output = run(&program, &paths.each_ref().map(|path| path.as_os_str()));
     assert!(
         output.stdout.is_empty() && output.stderr.is_empty(),
@@ -188,6 +206,158 @@ fn runs_silently_with_people(name: &str, flags: &[&str]) {
 #[test]
 fn people_appear_where_they_are_put() {
     runs_silently_with_people("people", &[]);
+}
+
+/// Runs a program that needs a model and what changes its weights, checks everything itself and says
+/// nothing.
+fn weights_run_silently(flags: &[&str]) {
+    let (folder, model) = (tempfile::tempdir().unwrap(), model());
+    let names = ["lora", "rep_controlnet", "adapter", "spare"];
+    let files = names.map(|name| folder.path().join(name).with_extension("safetensors"));
+    models::write_lora(&files[0]);
+    models::write_rep_controlnet(&files[1]);
+    models::write_adapter_with_lora(&files[2]);
+    let program = compile("weights", Linking::Shared, flags, folder.path());
+    let mut arguments = vec![model.path().as_os_str()];
+    arguments.extend(files.iter().map(|file| file.as_os_str()));
+    let output = run(&program, &arguments);
+    assert!(
+        output.stdout.is_empty() && output.stderr.is_empty(),
+        "the library printed: {output:?}"
+    );
+}
+
+#[test]
+fn loras_and_modalities_change_a_copy_of_the_model() {
+    weights_run_silently(&[]);
+}
+
+/// Runs a program that needs a model, what guides it, and face networks, checks everything itself and says
+/// nothing.
+fn faces_run_silently(flags: &[&str]) {
+    let (folder, model) = (tempfile::tempdir().unwrap(), model());
+    let (adapter, net) = (folder.path().join("adapter"), folder.path().join("net"));
+    models::write_adapter(&adapter);
+    models::write_controlnet(&net, 5);
+    let networks = models::fixtures().join("face_networks");
+    let (arcface, bisenet) = (
+        networks.join("arcface.pth"),
+        networks.join("bisenet.safetensors"),
+    );
+    let onnx = models::fixtures().join("face_onnx");
+    let program = compile("faces", Linking::Shared, flags, folder.path());
+    let arguments = [model.path(), &adapter, &net, &arcface, &bisenet, &onnx];
+    let output = run(&program, &arguments.map(Path::as_os_str));
+    assert!(
+        output.stdout.is_empty() && output.stderr.is_empty(),
+        "the library printed: {output:?}"
+    );
+}
+
+#[test]
+fn faces_are_found_told_apart_and_given_to_people() {
+    faces_run_silently(&[]);
+}
+
+/// What `facial.c` asks for, by the other door.
+fn facial_picture(embedding: &[f32], picture: &RgbImage, parts: &GrayImage) -> RgbImage {
+    let device = DeviceChoice::Cpu.open().unwrap();
+    let portrait = models::fixtures().join("consistentid_portrait");
+    let options = LoadOptions {
+        tokenizer: Some(models::fixtures().join("clip_tokenizer/sd1")),
+        ..LoadOptions::default()
+    };
+    let model = StableDiffusion::load(portrait.join("model"), &options, &device).unwrap();
+    let options = AdapterOptions {
+        image_encoder: Some(portrait.join("image_encoder")),
+        ..AdapterOptions::default()
+    };
+    let adapter = IdentityAdapter::load(portrait.join("adapter.bin"), &model, &options).unwrap();
+    let shape = (parts.height() as usize, parts.width() as usize);
+    let labels = Array2::from_shape_vec(shape, parts.as_raw().clone()).unwrap();
+    let reference = FaceReference {
+        picture: Some(picture.clone()),
+        landmarks: None,
+        embedding: Some(FaceEmbedding::new(embedding.to_vec()).unwrap()),
+        parts: Some(PartMap::new(labels).unwrap()),
+    };
+    let text = FacialText {
+        prompt: "a photo of a woman",
+        negative_prompt: "quality ugly !!!",
+        caption: Some("face, eyes, ears"),
+        reference: &reference,
+        ways: FacialTextWays {
+            last_plain_step: 1,
+            ..FacialTextWays::upstream(PromptLayout::Joined)
+        },
+    };
+    let words = adapter.facial_prompts(model.text.as_ref(), &text).unwrap();
+    let tokens = adapter.tokens(std::slice::from_ref(&reference)).unwrap();
+    let people = vec![PortraitIdentity::new(tokens, None)];
+    let (width, height) = (24, 16);
+    let request = GenerateRequest {
+        negative_prompt: words.negative_prompt,
+        prompt_change: Some(words.change),
+        steps: 5,
+        guidance: Guidance::new(5.0),
+        sampler: Some(SamplerKind::Ddim { eta: 0.0 }),
+        seed: Some(5),
+        people: Some(People::new(adapter.attention(), people)),
+        ..GenerateRequest::new(words.prompt, Canvas::Blank { width, height })
+    };
+    let adapted = adapter.applied_to(&model).unwrap();
+    let generator = PortraitGenerator::new(&adapted);
+    let generated = generator.generate(&request, &mut Monitor::none()).unwrap();
+    generated.pictures.into_iter().next().unwrap()
+}
+
+#[test]
+fn words_that_know_a_face_make_the_same_picture_through_both_doors() {
+    let folder = tempfile::tempdir().unwrap();
+    let fixtures = models::fixtures();
+    let portrait = fixtures.join("consistentid_portrait");
+    let open = |name: &str| image::open(portrait.join(name)).unwrap();
+    let (picture, parts) = (
+        open("reference.png").to_rgb8(),
+        open("parts.png").to_luma8(),
+    );
+    assert_eq!(
+        (picture.dimensions(), picture.width()),
+        (parts.dimensions(), picture.height())
+    );
+    let expected = TensorSource::open(portrait.join("expected.safetensors")).unwrap();
+    let embedding = expected.read("embedding", Storage::F32).unwrap();
+    let embedding: Vec<f32> = embedding.iter::<f32>().collect();
+    let bytes: Vec<u8> = embedding
+        .iter()
+        .flat_map(|value| value.to_ne_bytes())
+        .collect();
+    let raw = ["picture", "parts", "embedding", "out"].map(|name| folder.path().join(name));
+    fs::write(&raw[0], picture.as_raw()).unwrap();
+    fs::write(&raw[1], parts.as_raw()).unwrap();
+    fs::write(&raw[2], bytes).unwrap();
+
+    let program = compile("facial", Linking::Shared, &[], folder.path());
+    let (side, length) = (picture.width().to_string(), embedding.len().to_string());
+    let places = ["model", "adapter.bin", "image_encoder"].map(|name| portrait.join(name));
+    let tokenizer = fixtures.join("clip_tokenizer/sd1");
+    run(
+        &program,
+        &[
+            places[0].as_ref(),
+            tokenizer.as_ref(),
+            places[1].as_ref(),
+            places[2].as_ref(),
+            side.as_ref(),
+            raw[0].as_ref(),
+            raw[1].as_ref(),
+            length.as_ref(),
+            raw[2].as_ref(),
+            raw[3].as_ref(),
+        ],
+    );
+    let made = facial_picture(&embedding, &picture, &parts);
+    assert_eq!(&fs::read(&raw[3]).unwrap(), made.as_raw());
 }
 
 #[test]
@@ -261,6 +431,8 @@ fn the_address_sanitizer_finds_nothing() {
     runs_silently_with_everything("pictures", Linking::Shared, &flags);
     runs_silently_with_everything("wrap", Linking::Shared, &flags);
     runs_silently_with_people("people", &flags);
+    weights_run_silently(&flags);
+    faces_run_silently(&flags);
 }
 
 /// What C passes to callbacks and reads after a job is ordered. The library itself is not instrumented.

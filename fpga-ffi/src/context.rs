@@ -94,6 +94,15 @@ impl fpga_context {
         })?
     }
 
+    /// Refuses what lives on another device than this context's.
+    pub(crate) fn check_device(&self, what: &str, other: &Self) -> Outcome {
+        if other.device == self.device {
+            return Ok(());
+        }
+        let why = format!("is on {}, the model on {}", other.device, self.device);
+        Err(Fault::argument(what, why))
+    }
+
     /// Refuses to work after a panic: what was half done then is not known.
     pub(crate) fn check(&self) -> Outcome {
         if self.poisoned.load(Ordering::Acquire) {

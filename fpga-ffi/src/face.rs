@@ -5,9 +5,11 @@ use std::ffi::c_char;
 use fpga_core::face::{FaceBox, Landmarks5};
 use fpga_core::pipeline::{Face, Prompt};
 
+use crate::facial::fpga_facial_prompts;
 use crate::fault::Outcome;
 use crate::growing::{self, Growing};
 use crate::guard::guard;
+use crate::identity::{self, CommonAdapter, fpga_identity};
 use crate::image::{self, fpga_image_view};
 use crate::status::fpga_status;
 use crate::view::{flag, optional_text, zero};
@@ -37,6 +39,19 @@ pub struct fpga_face {
     pub has_landmarks: u32,
     /// Must be 0.
     pub reserved: u32,
+    /// Who the face shall show; NULL for whoever the prompt makes of it. The job keeps its own reference.
+    /// All identities of one job must come from one adapter; the model should be that of
+    /// `fpga_model_with_adapter`.
+    pub identity: *const fpga_identity,
+    /// Of `identity`: 1 as the adapter was trained, 0 silent.
+    pub identity_strength: f64,
+    /// Share of the steps back at which `identity` starts to act: 0 to 1.
+    pub identity_window_start: f64,
+    /// Share of the steps back at which that ends: 0 to 1.
+    pub identity_window_end: f64,
+    /// Words that know the face of `identity` (ConsistentID), in place of the prompt; their steps count over
+    /// the whole schedule. NULL for none. The job keeps its own reference.
+    pub facial_prompts: *const fpga_facial_prompts,
 }
 
 // SAFETY: `repr(C)`, `struct_size` first, pointers, floats and integers.
@@ -53,6 +68,11 @@ unsafe impl Growing for fpga_face {
             landmarks: [0.0; 10],
             has_landmarks: 0,
             reserved: 0,
+            identity: std::ptr::null(),
+            identity_strength: 1.0,
+            identity_window_start: 0.0,
+            identity_window_end: 1.0,
+            facial_prompts: std::ptr::null(),
         }
     }
 }
@@ -75,33 +95,46 @@ pub unsafe extern "C" fn fpga_face_init(face: *mut fpga_face, size: usize) -> fp
 ///
 /// # Safety
 /// `faces` is NULL, or points to `count` structs of one version whose pointers live during the call.
-pub(crate) unsafe fn copy_in(faces: *const fpga_face, count: usize) -> Outcome<Vec<Face>> {
+pub(crate) unsafe fn copy_in(
+    faces: *const fpga_face,
+    count: usize,
+    adapter: &mut CommonAdapter,
+) -> Outcome<Vec<Face>> {
     // SAFETY: this function's contract.
     let faces = unsafe { growing::read_all(faces, count, ("face", MOST_FACES)) }?;
     let one = |(index, face)| {
         // SAFETY: this function's contract.
-        unsafe { to_core(face) }.map_err(|fault| fault.context(format!("face {index}")))
+        let face = unsafe { to_core(face, adapter) };
+        face.map_err(|fault| fault.context(format!("face {index}")))
     };
     faces.iter().enumerate().map(one).collect()
 }
 
 /// # Safety
 /// The pointers of `face` live during the call.
-unsafe fn to_core(face: &fpga_face) -> Outcome<Face> {
+unsafe fn to_core(face: &fpga_face, adapter: &mut CommonAdapter) -> Outcome<Face> {
     zero(face.reserved, "fpga_face.reserved")?;
     let landmarks = flag(face.has_landmarks, "fpga_face.has_landmarks")?;
     let [left, top, right, bottom] = face.r#box;
     // SAFETY: this function's contract.
-    let (mask, prompt) = unsafe {
+    let (mask, prompt, identity) = unsafe {
+        let window = (face.identity_window_start, face.identity_window_end);
         (
             image::mask(face.mask)?,
             optional_text(face.prompt, "fpga_face.prompt")?,
+            identity::worn(
+                (face.identity, face.facial_prompts),
+                face.identity_strength,
+                window,
+                adapter,
+            )?,
         )
     };
     Ok(Face {
         landmarks: landmarks.then(|| points(&face.landmarks)).transpose()?,
         mask,
         prompt: prompt.map(Prompt::from),
+        identity,
         ..Face::new(FaceBox::new(left, top, right, bottom)?)
     })
 }
@@ -140,7 +173,7 @@ mod tests {
         };
         let faces = [plain, full];
         // SAFETY: two structs of this version.
-        let found = unsafe { copy_in(faces.as_ptr(), 2) }.unwrap();
+        let found = unsafe { copy_in(faces.as_ptr(), 2, &mut CommonAdapter::default()) }.unwrap();
         assert_eq!(found[0].region.edges(), [1.0, 2.0, 30.0, 40.0]);
         assert!(found[0].landmarks.is_none() && found[0].mask.is_none());
         assert!(found[0].prompt.is_none());

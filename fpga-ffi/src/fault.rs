@@ -1,5 +1,6 @@
 //! A failed call on its way to C: a status code and the text for the caller.
 
+use crate::network::CallbackFailed;
 use crate::status::fpga_status;
 
 /// Why a call fails.
@@ -39,6 +40,11 @@ impl Fault {
 
 impl From<fpga_core::Error> for Fault {
     fn from(error: fpga_core::Error) -> Self {
-        Self::new(error.kind().into(), error.to_string())
+        let failed = error.cause().and_then(|cause| cause.downcast_ref());
+        let status = match failed {
+            Some(CallbackFailed { .. }) => fpga_status::Callback,
+            None => error.kind().into(),
+        };
+        Self::new(status, error.to_string())
     }
 }

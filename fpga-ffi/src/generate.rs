@@ -5,17 +5,22 @@ use std::sync::Arc;
 
 use fpga_core::RgbImage;
 use fpga_core::diffusion::Guidance;
-use fpga_core::pipeline::{Canvas, Control, ControlMode, GenerateRequest, Prompt};
+use fpga_core::pipeline::{Canvas, Control, ControlMode, FacialPrompts, GenerateRequest, Prompt};
 use fpga_core::vae::Tiling;
 use ndarray::Array2;
 
 use crate::adapter::fpga_adapter;
+use crate::context::fpga_context;
 use crate::controlnet::fpga_controlnet;
+use crate::detector::fpga_face_detector;
+use crate::embedder::fpga_face_embedder;
+use crate::facial::fpga_facial_prompts;
 use crate::fault::{Fault, Outcome};
 use crate::growing::{self, Growing};
 use crate::guard::guard;
-use crate::handle::share;
+use crate::handle::{share, share_optional};
 use crate::image::{self, fpga_image_view};
+use crate::modality::{self, OwnModality, fpga_modality};
 use crate::params::{fpga_long_prompt, fpga_noise};
 use crate::person::{self, OwnPeople, fpga_person};
 use crate::sampler::fpga_sampler;
@@ -159,6 +164,18 @@ pub struct fpga_generate_params {
     pub measure: u32,
     /// Must be 0.
     pub reserved_2: u32,
+    /// Condition pictures of the modalities that are merged into the model; one for each of them.
+    pub modalities: *const fpga_modality,
+    /// How many.
+    pub num_modalities: usize,
+    /// Finds the faces of the finished pictures, so that the report says who is recognised at their place;
+    /// NULL to leave that out. The job keeps its own reference.
+    pub recognition_detector: *const fpga_face_detector,
+    /// Says whose they are: the network that the identities' embeddings come from. Set both or neither.
+    pub recognition_embedder: *const fpga_face_embedder,
+    /// Words that know somebody's face (ConsistentID), in place of `prompt` and `negative_prompt`, which must
+    /// be NULL then. NULL for none. The job keeps its own reference.
+    pub facial_prompts: *const fpga_facial_prompts,
 }
 
 // SAFETY: `repr(C)`, `struct_size` first, pointers, floats and integers.
@@ -202,6 +219,11 @@ unsafe impl Growing for fpga_generate_params {
             num_people: 0,
             measure: 0,
             reserved_2: 0,
+            modalities: std::ptr::null(),
+            num_modalities: 0,
+            recognition_detector: std::ptr::null(),
+            recognition_embedder: std::ptr::null(),
+            facial_prompts: std::ptr::null(),
         }
     }
 }
@@ -242,7 +264,9 @@ pub(crate) struct Generation {
     canvas: OwnCanvas,
     controls: Vec<OwnControl>,
     people: Option<OwnPeople>,
-    /// Without canvas, controls and people.
+    modalities: Vec<OwnModality>,
+    words: Option<Arc<fpga_facial_prompts>>,
+    /// Without canvas, controls, people and modalities.
     settings: GenerateRequest<'static>,
 }
 
@@ -268,17 +292,47 @@ struct OwnControl {
 
 impl Generation {
     pub(crate) fn request(&self) -> GenerateRequest<'_> {
+        let mut settings = self.settings.clone();
+        if let Some(words) = &self.words {
+            let FacialPrompts {
+                prompt,
+                negative_prompt,
+                change,
+            } = words.prompts.clone();
+            (settings.prompt, settings.negative_prompt) = (prompt, negative_prompt);
+            settings.prompt_change = Some(change);
+        }
         GenerateRequest {
             canvas: self.canvas.borrowed(),
             controls: self.controls.iter().map(OwnControl::borrowed).collect(),
             people: self.people.as_ref().map(OwnPeople::borrowed),
-            ..self.settings.clone()
+            modalities: self.modalities.iter().map(OwnModality::borrowed).collect(),
+            ..settings
         }
     }
 
     /// The ControlNets.
     pub(crate) fn controlnets(&self) -> impl Iterator<Item = &fpga_controlnet> {
         self.controls.iter().map(|control| &*control.controlnet)
+    }
+
+    /// The adapter that its words were made with.
+    pub(crate) fn words_adapter(&self) -> Option<&fpga_adapter> {
+        self.words.as_ref().map(|words| &*words.adapter)
+    }
+
+    /// Where its modalities live.
+    pub(crate) fn modality_contexts(&self) -> impl Iterator<Item = &fpga_context> {
+        self.modalities.iter().map(|modality| &*modality.context)
+    }
+
+    /// Bytes that its face networks take while they run; the model's networks rest then.
+    pub(crate) fn working(&self) -> u64 {
+        let people = self.people.as_ref();
+        let networks = people.and_then(|people| people.recognition.as_ref());
+        networks.map_or(0, |(detector, embedder)| {
+            detector.home.working.max(embedder.home.working)
+        })
     }
 
     /// The adapter of its people.
@@ -336,10 +390,17 @@ pub(crate) unsafe fn copy_in(params: *const fpga_generate_params) -> Outcome<Gen
     let measure = flag(params.measure, "fpga_generate_params.measure")?;
     // SAFETY: this function's contract.
     unsafe {
+        let mut people = person::copy_in(params.people, params.num_people, measure)?;
+        let recognition = recognition(&params)?;
+        if let Some(people) = &mut people {
+            people.recognition = recognition;
+        }
         Ok(Generation {
             canvas: canvas(&params)?,
             controls: controls(params.controls, params.num_controls)?,
-            people: person::copy_in(params.people, params.num_people, measure)?,
+            people,
+            modalities: modality::copy_in(params.modalities, params.num_modalities)?,
+            words: words(&params)?,
             settings: settings(&params)?,
         })
     }
@@ -382,6 +443,41 @@ unsafe fn settings(params: &fpga_generate_params) -> Outcome<GenerateRequest<'st
         }),
         ..GenerateRequest::new(prompt.unwrap_or_default(), canvas)
     })
+}
+
+/// # Safety
+/// The handle of `params` lives during the call.
+unsafe fn words(params: &fpga_generate_params) -> Outcome<Option<Arc<fpga_facial_prompts>>> {
+    // SAFETY: this function's contract.
+    let words = unsafe { share_optional(params.facial_prompts) }?;
+    let others = !(params.prompt.is_null() && params.negative_prompt.is_null());
+    if words.is_some() && others {
+        let why = "has prompt and negative_prompt in it: both must be NULL";
+        return Err(Fault::argument("fpga_generate_params.facial_prompts", why));
+    }
+    Ok(words)
+}
+
+/// # Safety
+/// The handles of `params` live during the call.
+unsafe fn recognition(
+    params: &fpga_generate_params,
+) -> Outcome<Option<(Arc<fpga_face_detector>, Arc<fpga_face_embedder>)>> {
+    // SAFETY: this function's contract.
+    let networks = unsafe {
+        (
+            share_optional(params.recognition_detector)?,
+            share_optional(params.recognition_embedder)?,
+        )
+    };
+    match networks {
+        (Some(detector), Some(embedder)) => Ok(Some((detector, embedder))),
+        (None, None) => Ok(None),
+        _ => {
+            let why = "needs recognition_detector and recognition_embedder, or neither";
+            Err(Fault::argument("fpga_generate_params", why))
+        }
+    }
 }
 
 /// # Safety
@@ -466,7 +562,9 @@ mod tests {
     fn every_field_reaches_the_request() {
         let (colours, grey) = ([1, 2, 3, 4, 5, 6], [0, 255]);
         let (picture, mask) = (view(&colours, 1), view(&grey, 2));
+        // Without `..`: a new field must be added here, and to the request.
         let params = fpga_generate_params {
+            struct_size: size_of::<fpga_generate_params>(),
             prompt: c"new".as_ptr(),
             negative_prompt: c"bad".as_ptr(),
             picture: &raw const picture,
@@ -485,7 +583,22 @@ mod tests {
             noise: fpga_noise::Philox as u32,
             tile: 64,
             tile_overlap: 16,
-            ..fpga_generate_params::defaults()
+            // Of a blank canvas: below.
+            width: 0,
+            height: 0,
+            reserved: 0,
+            reserved_2: 0,
+            // Handles: `tests/c/pictures.c`, `people.c`, `weights.c` and `faces.c`.
+            controls: std::ptr::null(),
+            num_controls: 0,
+            people: std::ptr::null(),
+            num_people: 0,
+            measure: 1,
+            modalities: std::ptr::null(),
+            num_modalities: 0,
+            recognition_detector: std::ptr::null(),
+            recognition_embedder: std::ptr::null(),
+            facial_prompts: std::ptr::null(),
         };
         let picture = RgbImage::from_raw(2, 1, colours.to_vec()).unwrap();
         let canvas = Canvas::Masked {
@@ -513,6 +626,21 @@ mod tests {
         };
         // SAFETY: strings and pixels live during the call.
         let found = unsafe { copy_in(&raw const params) }.unwrap();
+        assert_eq!(format!("{:?}", found.request()), format!("{expected:?}"));
+        let blank = fpga_generate_params {
+            picture: std::ptr::null(),
+            mask: std::ptr::null(),
+            width: 16,
+            height: 24,
+            ..params
+        };
+        // SAFETY: as above.
+        let found = unsafe { copy_in(&raw const blank) }.unwrap();
+        let (width, height) = (16, 24);
+        let expected = GenerateRequest {
+            canvas: Canvas::Blank { width, height },
+            ..expected
+        };
         assert_eq!(format!("{:?}", found.request()), format!("{expected:?}"));
     }
 }

@@ -5,6 +5,7 @@ use std::ffi::c_char;
 use fpga_core::RgbImage;
 use fpga_core::pipeline::{Generated, PersonReport};
 
+use crate::detection::flat;
 use crate::fault::{Fault, Outcome};
 use crate::growing::{self, Growing};
 use crate::guard::{guard, release};
@@ -94,6 +95,20 @@ pub struct fpga_person_report {
     pub index: u32,
     /// 1 if attention was measured, 0 if not.
     pub has_leakage: u32,
+    /// Cosine of the face at the person's place with the person's own; NaN if that is not known.
+    pub cosine: f64,
+    /// The face that was found at the person's place: left, top, right, bottom. Read only if `has_face` is 1.
+    pub face_box: [f32; 4],
+    /// Its five points, as in `fpga_face`. Read only if `has_landmarks` is 1.
+    pub face_landmarks: [f32; 10],
+    /// How sure the detector is of it: 0 to 1.
+    pub face_score: f32,
+    /// 1 if someone looked and found a face there, 0 if not.
+    pub has_face: u32,
+    /// 1 if that face has landmarks, 0 if not.
+    pub has_landmarks: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 // SAFETY: `repr(C)`, `struct_size` first, floats and integers.
@@ -114,6 +129,13 @@ unsafe impl Growing for fpga_person_report {
             bounds: [0; 4],
             index: 0,
             has_leakage: 0,
+            cosine: f64::NAN,
+            face_box: [0.0; 4],
+            face_landmarks: [0.0; 10],
+            face_score: 0.0,
+            has_face: 0,
+            has_landmarks: 0,
+            reserved: 0,
         }
     }
 }
@@ -121,6 +143,8 @@ unsafe impl Growing for fpga_person_report {
 impl From<&PersonReport> for fpga_person_report {
     fn from(person: &PersonReport) -> Self {
         let leakage = person.leakage.unwrap_or_default();
+        let face = person.face.as_ref();
+        let landmarks = face.and_then(|face| face.landmarks.as_ref());
         Self {
             struct_size: size_of::<Self>(),
             coverage: person.coverage,
@@ -133,6 +157,13 @@ impl From<&PersonReport> for fpga_person_report {
             bounds: person.bounds.map(number),
             index: number(person.index),
             has_leakage: u32::from(person.leakage.is_some()),
+            cosine: person.cosine.unwrap_or(f64::NAN),
+            face_box: face.map_or([0.0; 4], |face| face.bounds.edges()),
+            face_landmarks: flat(landmarks),
+            face_score: face.map_or(0.0, |face| face.score),
+            has_face: u32::from(face.is_some()),
+            has_landmarks: u32::from(landmarks.is_some()),
+            reserved: 0,
         }
     }
 }
@@ -306,6 +337,37 @@ pub unsafe extern "C" fn fpga_generation_person_report(
     })
 }
 
+/// Copies the name that the request gives a person; empty for none.
+///
+/// With `buffer` NULL and `capacity` 0 it only writes the size to `needed`, the final NUL included.
+///
+/// Ownership: the text is copied into `buffer`, which stays the caller's.
+/// Threads: any.
+/// NULL: `generation` must not be NULL; either `buffer` or `needed` may be, not both.
+/// Errors: `FPGA_STATUS_BUFFER_TOO_SMALL` (then only `needed` is written),
+/// `FPGA_STATUS_INVALID_ARGUMENT` (no such person), `FPGA_STATUS_NULL_POINTER`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fpga_generation_person_name(
+    generation: *const fpga_generation,
+    person: usize,
+    buffer: *mut c_char,
+    capacity: usize,
+    needed: *mut usize,
+) -> fpga_status {
+    guard(|_| {
+        // SAFETY: the caller's contract for a handle, `buffer` and `needed`.
+        unsafe {
+            let name = &borrow(generation)?.person(0, person)?.name;
+            copy_out(
+                name.as_deref().unwrap_or_default(),
+                buffer,
+                capacity,
+                needed,
+            )
+        }
+    })
+}
+
 /// Copies where a person acted in picture `picture`, bright where strongly: as large as the picture, in
 /// the layout of `fpga_generation_copy_picture`. Only if the request said `measure`.
 ///
@@ -374,6 +436,9 @@ pub unsafe extern "C" fn fpga_generation_free(generation: *mut fpga_generation) 
 
 #[cfg(test)]
 mod tests {
+    use fpga_core::face::{DetectedFace, FaceBox, Landmarks5};
+    use fpga_core::identity::Leakage;
+
     use super::*;
 
     #[test]
@@ -388,5 +453,56 @@ mod tests {
         let report = fpga_generation_report::from(&generated);
         assert_eq!((report.num_pictures, report.seed), (2, 3));
         assert_eq!((report.steps, report.seconds), (4, 5.0));
+    }
+
+    #[test]
+    fn every_field_reaches_the_person_report() {
+        let plain = PersonReport {
+            index: 1,
+            name: None,
+            bounds: [2, 3, 4, 5],
+            coverage: 6.0,
+            strength: 7.0,
+            window: (8.0, 9.0),
+            leakage: None,
+            face: None,
+            cosine: None,
+            attention: None,
+        };
+        let report = fpga_person_report::from(&plain);
+        assert_eq!((report.index, report.bounds), (1, [2, 3, 4, 5]));
+        assert_eq!((report.coverage, report.strength), (6.0, 7.0));
+        assert_eq!((report.window_start, report.window_end), (8.0, 9.0));
+        assert_eq!((report.has_leakage, report.has_face), (0, 0));
+        assert!(report.cosine.is_nan());
+        let points = [[1.0, 1.0], [3.0, 1.0], [2.0, 2.0], [1.0, 3.0], [3.0, 3.0]];
+        let seen = PersonReport {
+            leakage: Some(Leakage {
+                inside: 0.5,
+                others: 0.25,
+                background: 0.125,
+            }),
+            face: Some(DetectedFace {
+                bounds: FaceBox::new(0.0, 1.0, 4.0, 5.0).unwrap(),
+                landmarks: Some(Landmarks5::new(points).unwrap()),
+                score: 0.75,
+            }),
+            cosine: Some(0.5),
+            ..plain
+        };
+        let report = fpga_person_report::from(&seen);
+        let attention = [
+            report.attention_inside,
+            report.attention_others,
+            report.attention_background,
+        ];
+        assert_eq!(attention, [0.5, 0.25, 0.125]);
+        assert_eq!(
+            (report.face_box, report.face_score),
+            ([0.0, 1.0, 4.0, 5.0], 0.75)
+        );
+        assert_eq!(report.face_landmarks[8..], [3.0, 3.0]);
+        let flags = [report.has_leakage, report.has_face, report.has_landmarks];
+        assert_eq!((flags, report.cosine), ([1; 3], 0.5));
     }
 }

@@ -35,6 +35,18 @@ pub(crate) unsafe fn share<T: Handle>(pointer: *const T) -> Outcome<Arc<T>> {
     })
 }
 
+/// As [`share`], with `None` for NULL.
+///
+/// # Safety
+/// As [`borrow`].
+pub(crate) unsafe fn share_optional<T: Handle>(pointer: *const T) -> Outcome<Option<Arc<T>>> {
+    match pointer.is_null() {
+        true => Ok(None),
+        // SAFETY: this function's contract.
+        false => unsafe { share(pointer) }.map(Some),
+    }
+}
+
 /// Drops the reference that C owns.
 ///
 /// # Safety

@@ -3,23 +3,25 @@
 use std::sync::Arc;
 
 use fpga_core::face::{FaceEmbedding, PartMap};
-use fpga_core::pipeline::{FaceReference, IdentityTokens};
+use fpga_core::pipeline::{FaceIdentity, FaceReference, IdentityTokens};
 use ndarray::Array2;
 
 use crate::adapter::fpga_adapter;
 use crate::face::points;
+use crate::facial::fpga_facial_prompts;
 use crate::fault::{Fault, Outcome};
 use crate::growing::{self, Growing};
 use crate::guard::{guard, release};
-use crate::handle::{Handle, share};
+use crate::handle::{Handle, borrow, share, share_optional};
 use crate::image::{self, fpga_image_view, fpga_pixel_format};
 use crate::status::fpga_status;
+use crate::text::copy_numbers;
 use crate::view::{Out, array, flag, zero};
 
 /// More pictures of one person than anyone has: such a number was never set.
-const MOST_REFERENCES: usize = 256;
+pub(crate) const MOST_REFERENCES: usize = 256;
 /// More numbers than any face embedding has.
-const LONGEST_EMBEDDING: usize = 65_536;
+pub(crate) const LONGEST_EMBEDDING: usize = 65_536;
 
 /// What is known of one picture of a person. Start from `FPGA_REFERENCE_INIT`; set what the adapter
 /// reads, an error says what is missing. Pointers are borrowed for the call.
@@ -71,6 +73,73 @@ unsafe impl Growing for fpga_reference {
 pub struct fpga_identity {
     pub(crate) adapter: Arc<fpga_adapter>,
     pub(crate) tokens: IdentityTokens,
+    /// The mean of those that it was made from.
+    pub(crate) embedding: Option<FaceEmbedding>,
+}
+
+impl fpga_identity {
+    /// What an adapter makes of a person's pictures.
+    pub(crate) fn of(adapter: &Arc<fpga_adapter>, references: &[FaceReference]) -> Outcome<Self> {
+        let known = references.iter().filter_map(|one| one.embedding.clone());
+        Ok(Self {
+            adapter: Arc::clone(adapter),
+            tokens: adapter.adapter.tokens(references)?,
+            // Nobody's if there are none, or if they cancel each other.
+            embedding: FaceEmbedding::mean(&known.collect::<Vec<_>>()).ok(),
+        })
+    }
+}
+
+/// The adapter that all identities of one job come from.
+#[derive(Default)]
+pub(crate) struct CommonAdapter(Option<Arc<fpga_adapter>>);
+
+impl CommonAdapter {
+    pub(crate) fn get(&self) -> Option<&fpga_adapter> {
+        self.0.as_deref()
+    }
+
+    fn add(&mut self, identity: &fpga_identity) -> Outcome {
+        let first = self.0.get_or_insert_with(|| Arc::clone(&identity.adapter));
+        if Arc::ptr_eq(first, &identity.adapter) {
+            return Ok(());
+        }
+        let why = "comes from another adapter than the one before it";
+        Err(Fault::argument("identity", why))
+    }
+}
+
+/// Who a face shall show, and in which words; `None` for NULL.
+///
+/// # Safety
+/// The handles live during the call.
+pub(crate) unsafe fn worn(
+    (identity, words): (*const fpga_identity, *const fpga_facial_prompts),
+    strength: f64,
+    window: (f64, f64),
+    adapter: &mut CommonAdapter,
+) -> Outcome<Option<FaceIdentity>> {
+    // SAFETY: this function's contract.
+    let (identity, words) = unsafe { (share_optional(identity)?, share_optional(words)?) };
+    let Some(identity) = identity else {
+        let why = "needs the identity whose face they know";
+        let lost = || Fault::argument("facial_prompts", why);
+        return words.map_or(Ok(None), |_| Err(lost()));
+    };
+    adapter.add(&identity)?;
+    if let Some(words) = &words
+        && !Arc::ptr_eq(&words.adapter, &identity.adapter)
+    {
+        let why = "come from another adapter than the identity";
+        return Err(Fault::argument("facial_prompts", why));
+    }
+    Ok(Some(FaceIdentity {
+        strength,
+        window,
+        embedding: identity.embedding.clone(),
+        text: words.map(|words| words.prompts.clone()),
+        ..FaceIdentity::new(identity.tokens.clone())
+    }))
 }
 
 impl Handle for fpga_identity {
@@ -120,11 +189,36 @@ pub unsafe extern "C" fn fpga_identity_new(
         let (adapter, references) =
             unsafe { (share(adapter)?, copy_in(references, num_references)?) };
         scope.enter(&adapter.context)?;
-        let tokens = adapter
-            .context
-            .run(|| Ok(adapter.adapter.tokens(&references)?))?;
-        out.give(Arc::new(fpga_identity { adapter, tokens }));
+        let identity = (adapter.context).run(|| fpga_identity::of(&adapter, &references))?;
+        out.give(Arc::new(identity));
         Ok(())
+    })
+}
+
+/// Copies the face embedding that an identity was made from, the mean direction of several.
+///
+/// `capacity` and `needed` count numbers. With `embedding` NULL and `capacity` 0 it only writes how many
+/// there are to `needed`.
+///
+/// Ownership: `embedding` stays the caller's.
+/// Threads: any.
+/// NULL: `identity` must not be NULL; either `embedding` or `needed` may be, not both.
+/// Errors: `FPGA_STATUS_INVALID_STATE` if it was made without any; `FPGA_STATUS_BUFFER_TOO_SMALL` (then only
+/// `needed` is written), `FPGA_STATUS_NULL_POINTER`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fpga_identity_embedding(
+    identity: *const fpga_identity,
+    embedding: *mut f32,
+    capacity: usize,
+    needed: *mut usize,
+) -> fpga_status {
+    guard(|_| {
+        // SAFETY: the caller's contract for a handle.
+        let found = unsafe { borrow(identity) }?.embedding.as_ref();
+        let none = || Fault::state("the identity was made without an embedding");
+        let values = found.ok_or_else(none)?.raw();
+        // SAFETY: the caller's contract for a buffer and an output.
+        unsafe { copy_numbers(values, "embedding", embedding, capacity, needed) }
     })
 }
 
@@ -135,6 +229,15 @@ pub unsafe extern "C" fn fpga_identity_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fpga_identity_free(identity: *mut fpga_identity) {
     release(identity);
+}
+
+/// One picture of a person.
+///
+/// # Safety
+/// `reference` is NULL, or a struct whose pointers live during the call.
+pub(crate) unsafe fn reference(reference: *const fpga_reference) -> Outcome<FaceReference> {
+    // SAFETY: this function's contract.
+    unsafe { to_core(&growing::read(reference)?) }.map_err(|fault| fault.context("reference"))
 }
 
 /// # Safety
@@ -159,7 +262,10 @@ unsafe fn to_core(reference: &fpga_reference) -> Outcome<FaceReference> {
     unsafe {
         let mut known = FaceReference {
             parts: parts(reference.parts)?,
-            embedding: embedding(reference.embedding, reference.embedding_length)?,
+            embedding: embedding(
+                (reference.embedding, reference.embedding_length),
+                "fpga_reference.embedding",
+            )?,
             landmarks: landmarks
                 .then(|| points(&reference.landmarks))
                 .transpose()?,
@@ -190,14 +296,16 @@ unsafe fn parts(view: *const fpga_image_view) -> Outcome<Option<PartMap>> {
 
 /// # Safety
 /// `values` is NULL or points to `length` numbers that live during the call.
-unsafe fn embedding(values: *const f32, length: usize) -> Outcome<Option<FaceEmbedding>> {
+pub(crate) unsafe fn embedding(
+    (values, length): (*const f32, usize),
+    name: &str,
+) -> Outcome<Option<FaceEmbedding>> {
     if values.is_null() && length == 0 {
         return Ok(None);
     }
-    let name = "fpga_reference.embedding";
     if length == 0 || length > LONGEST_EMBEDDING {
         let why = format!("needs 1 to {LONGEST_EMBEDDING} numbers, found {length}");
-        return Err(Fault::argument("fpga_reference.embedding_length", why));
+        return Err(Fault::argument(&format!("{name}_length"), why));
     }
     // SAFETY: this function's contract.
     let values = unsafe { array(values, length, name) }?;

@@ -184,17 +184,36 @@ pub(crate) unsafe fn copy_out(
     stride: usize,
     capacity: usize,
 ) -> Outcome {
+    let (width, height) = picture.dimensions();
+    let packed = (
+        picture.as_raw().as_slice(),
+        [width, height],
+        fpga_pixel_format::Rgb8,
+    );
+    // SAFETY: this function's contract.
+    unsafe { copy_bytes(packed, pixels, stride, capacity) }
+}
+
+/// Copies rows without gaps of `[width, height]` pixels; bytes between rows stay as they are.
+///
+/// # Safety
+/// `pixels` is NULL or valid for writes of `capacity` bytes.
+pub(crate) unsafe fn copy_bytes(
+    (bytes, [width, height], format): (&[u8], [u32; 2], fpga_pixel_format),
+    pixels: *mut u8,
+    stride: usize,
+    capacity: usize,
+) -> Outcome {
     if pixels.is_null() {
         return Err(Fault::null("pixels"));
     }
-    let (width, height) = picture.dimensions();
-    let row = row_bytes(width, height, fpga_pixel_format::Rgb8, stride)?;
+    let row = row_bytes(width, height, format, stride)?;
     let span = span_bytes(row, height, stride)?;
     if capacity < span {
         let why = format!("buffer holds {capacity} bytes, the picture needs {span}");
         return Err(Fault::new(fpga_status::BufferTooSmall, why));
     }
-    for (index, line) in picture.as_raw().chunks(row).enumerate() {
+    for (index, line) in bytes.chunks(row).enumerate() {
         // SAFETY: `index · stride + row ≤ span ≤ capacity`.
         unsafe { std::ptr::copy_nonoverlapping(line.as_ptr(), pixels.add(index * stride), row) };
     }

@@ -4,27 +4,28 @@ use std::ffi::{c_char, c_void};
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use fpga_core::pipeline::{CancelToken, RestoreRequest};
+use fpga_core::pipeline::CancelToken;
 
 use crate::cancel::fpga_cancel_token;
-use crate::face::{self, fpga_face};
+use crate::face::fpga_face;
 use crate::fault::{Fault, Outcome};
 use crate::generate::{self, fpga_generate_params};
 use crate::generation::fpga_generation;
 use crate::growing::{self, Growing};
 use crate::guard::{Scope, guard, release};
 use crate::handle::{Handle, borrow, share};
-use crate::image::{self, fpga_image_view};
+use crate::image::fpga_image_view;
 use crate::memory::Reservation;
 use crate::model::fpga_model;
-use crate::params::{self, fpga_restore_params};
+use crate::params::fpga_restore_params;
 use crate::progress::{
     Callback, Course, Watch, fpga_log_callback, fpga_preview_callback, fpga_progress,
     fpga_progress_callback,
 };
 use crate::restoration::fpga_restoration;
+use crate::restore;
 use crate::status::fpga_status;
-use crate::task::{Product, Restoration, Task};
+use crate::task::{Product, Task};
 use crate::text::copy_out;
 use crate::view::Out;
 
@@ -110,13 +111,13 @@ impl fpga_job {
 
     fn reserve(&self, task: &Task) -> Outcome<Reservation> {
         // A request that cannot be estimated fails in the run, which says why.
-        let memory = task.memory(&self.model.model).unwrap_or_default();
-        (self.model.context.ledger).reserve(memory.peak(), "job")
+        let bytes = task.memory(&self.model.model).unwrap_or_default();
+        (self.model.context.ledger).reserve(bytes, "job")
     }
 
     fn memory(&self) -> Outcome<u64> {
         match &*self.state() {
-            State::Ready(work) => Ok(work.task.memory(&self.model.model)?.peak()),
+            State::Ready(work) => work.task.memory(&self.model.model),
             _ => Err(Fault::state("the job runs, or has run")),
         }
     }
@@ -189,10 +190,13 @@ impl fpga_job {
     }
 }
 
-/// Makes a job that restores faces of a picture. Nothing is computed yet.
+/// Makes a job that restores faces of a picture: those that are given, or those that the search of `params`
+/// finds. Nothing is computed yet.
 ///
-/// Ownership: every input is borrowed for the call and copied; the job keeps the model alive. `*job`
-/// is the caller's; free it with `fpga_job_free`.
+/// With `depth` 1 and identities on the faces it swaps them.
+///
+/// Ownership: every input is borrowed for the call and copied; the job keeps model, identities and networks
+/// alive, but not what callbacks of the caller's use. `*job` is the caller's; free it with `fpga_job_free`.
 /// Threads: any.
 /// NULL: `faces` may be NULL if `num_faces` is 0, `params` may be NULL for the defaults; nothing else
 /// may.
@@ -217,15 +221,7 @@ pub unsafe extern "C" fn fpga_job_new_restore(
         let model = unsafe { share(model) }?;
         scope.enter(&model.context)?;
         // SAFETY: the caller's contract for structs and what they point to.
-        let task = unsafe {
-            Restoration {
-                picture: image::picture(picture)?,
-                request: RestoreRequest {
-                    faces: face::copy_in(faces, num_faces)?,
-                    ..params::copy_in(params)?
-                },
-            }
-        };
+        let task = unsafe { restore::copy_in(picture, (faces, num_faces), params) }?;
         out.give(fpga_job::new(model, Task::Restore(Box::new(task)))?);
         Ok(())
     })
@@ -367,7 +363,8 @@ pub unsafe extern "C" fn fpga_job_estimate_memory(
 /// Errors: `FPGA_STATUS_CANCELLED`; `FPGA_STATUS_MEMORY_BUDGET` if it does not fit now, and then it may be
 /// run again; `FPGA_STATUS_SHAPE`, `FPGA_STATUS_INVALID_ARGUMENT` if something does
 /// not fit the picture or the model; `FPGA_STATUS_DEVICE`, `FPGA_STATUS_NOT_FINITE`,
-/// `FPGA_STATUS_UNSUPPORTED`; `FPGA_STATUS_INVALID_STATE` if it runs or has run;
+/// `FPGA_STATUS_UNSUPPORTED`; `FPGA_STATUS_CALLBACK` if a network of the caller's failed;
+/// `FPGA_STATUS_INVALID_STATE` if it runs or has run;
 /// `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`, `FPGA_STATUS_NULL_POINTER`.
 #[unsafe(no_mangle)]
 #[must_use]

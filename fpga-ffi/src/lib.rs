@@ -28,6 +28,9 @@ mod growing;
 mod guard;
 mod handle;
 mod memory;
+mod network;
+mod onnx;
+mod restore;
 mod task;
 mod text;
 mod view;
@@ -50,15 +53,41 @@ mod model;
 
 mod controlnet;
 
+mod lora;
+
+mod rep_controlnet;
+
+mod delta;
+
 mod adapter;
 
 mod image;
+
+mod detection;
+
+mod detector;
+
+mod embedder;
+
+mod parser;
+
+mod landmarks;
+
+mod pose;
 
 mod face;
 
 mod identity;
 
+mod facial;
+
+mod observers;
+
 mod person;
+
+mod search;
+
+mod modality;
 
 mod params;
 
@@ -72,6 +101,10 @@ mod progress;
 
 mod job;
 
+mod restoration_report;
+
+mod face_report;
+
 mod restoration;
 
 mod generation;
@@ -80,20 +113,35 @@ pub use adapter::*;
 pub use cancel::*;
 pub use context::*;
 pub use controlnet::*;
+pub use delta::*;
+pub use detection::*;
+pub use detector::*;
 pub use device::*;
+pub use embedder::*;
 pub use error::*;
 pub use face::*;
+pub use face_report::*;
+pub use facial::*;
 pub use generate::*;
 pub use generation::*;
 pub use identity::*;
 pub use image::*;
 pub use job::*;
+pub use landmarks::*;
+pub use lora::*;
+pub use modality::*;
 pub use model::*;
+pub use observers::*;
 pub use params::*;
+pub use parser::*;
 pub use person::*;
+pub use pose::*;
 pub use progress::*;
+pub use rep_controlnet::*;
 pub use restoration::*;
+pub use restoration_report::*;
 pub use sampler::*;
+pub use search::*;
 pub use source::*;
 pub use status::*;
 pub use version::*;

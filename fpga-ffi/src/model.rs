@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use fpga_core::Context as _;
 use fpga_core::pipeline::{LoadOptions, StableDiffusion};
+use fpga_core::unet::UNet;
 use fpga_core::weights::{Checkpoint, Lora, SingleFile, Storage};
 
 use crate::context::fpga_context;
@@ -131,6 +132,32 @@ impl fpga_model {
             }
             let memory = context.ledger.reserve(bytes, "model with LoRA")?;
             Ok((self.model.with_loras(loras)?, memory))
+        })?;
+        Ok(Arc::new(Self {
+            context: Arc::clone(context),
+            model,
+            memory,
+            _base: Some(Arc::clone(self)),
+        }))
+    }
+}
+
+impl fpga_model {
+    /// The same model with another UNet of the same sizes, of which so many weights are its own.
+    pub(crate) fn with_unet(
+        self: &Arc<Self>,
+        changed: usize,
+        change: impl FnOnce(UNet) -> Outcome<UNet> + Send,
+    ) -> Outcome<Arc<Self>> {
+        let context = &self.context;
+        let (model, memory) = context.run(|| {
+            let bytes = 4 * changed as u64;
+            let memory = context.ledger.reserve(bytes, "merged model")?;
+            let model = StableDiffusion {
+                unet: change(self.model.unet.clone())?,
+                ..self.model.clone()
+            };
+            Ok((model, memory))
         })?;
         Ok(Arc::new(Self {
             context: Arc::clone(context),

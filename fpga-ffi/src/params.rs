@@ -9,9 +9,12 @@ use fpga_core::face::CropSettings;
 use fpga_core::pipeline::{Gate, NoiseKind, Prompt, RestoreRequest};
 use fpga_core::text::LongPrompt;
 
+use crate::controlnet::fpga_controlnet;
+use crate::embedder::fpga_face_embedder;
 use crate::fault::{Fault, Outcome};
 use crate::growing::{self, Growing};
 use crate::guard::guard;
+use crate::search::fpga_search;
 use crate::status::fpga_status;
 use crate::view::{flag, optional_text, zero};
 
@@ -88,6 +91,23 @@ pub struct fpga_restore_params {
     pub noise: u32,
     /// Must be 0.
     pub reserved: u32,
+    /// Finds the faces where the job is given none; NULL to restore given faces only.
+    pub search: *const fpga_search,
+    /// Tells how much a face is the person's that it shall show, for the gate and the report: the network
+    /// that the identities' embeddings come from. NULL to leave that out. The job keeps its own reference.
+    pub recogniser: *const fpga_face_embedder,
+    /// A ControlNet that was trained on drawings of five landmarks (InstantID's): it keeps pose and
+    /// expression, and every face needs landmarks. NULL for none. The job keeps its own reference.
+    pub landmark_controlnet: *const fpga_controlnet,
+    /// Of `landmark_controlnet`: 1 as trained, 0 silent.
+    pub landmark_scale: f64,
+    /// Share of the steps back at which it starts to speak: 0 to 1.
+    pub landmark_window_start: f64,
+    /// Share of the steps back at which that ends: 0 to 1.
+    pub landmark_window_end: f64,
+    /// The original is kept where the cosine with the person's own face gains less than this, if that is
+    /// measured; `-HUGE_VAL` for no limit.
+    pub min_likeness_gain: f64,
 }
 
 // SAFETY: `repr(C)`, `struct_size` first, pointers, floats and integers.
@@ -122,6 +142,13 @@ unsafe impl Growing for fpga_restore_params {
             long_prompt: fpga_long_prompt::from(core.long_prompt) as u32,
             noise: fpga_noise::from(core.noise) as u32,
             reserved: 0,
+            search: std::ptr::null(),
+            recogniser: std::ptr::null(),
+            landmark_controlnet: std::ptr::null(),
+            landmark_scale: 1.0,
+            landmark_window_start: 0.0,
+            landmark_window_end: 1.0,
+            min_likeness_gain: core.gate.min_likeness_gain,
         }
     }
 }
@@ -192,18 +219,21 @@ pub unsafe extern "C" fn fpga_restore_params_init(
     guard(|_| unsafe { growing::write(&fpga_restore_params::defaults(), params, size) })
 }
 
-/// The request without its picture and faces.
+/// # Safety
+/// `params` is NULL for the defaults, or a struct.
+pub(crate) unsafe fn read(params: *const fpga_restore_params) -> Outcome<fpga_restore_params> {
+    match params.is_null() {
+        true => Ok(fpga_restore_params::defaults()),
+        // SAFETY: this function's contract.
+        false => unsafe { growing::read(params) },
+    }
+}
+
+/// The request without its picture, faces and networks.
 ///
 /// # Safety
-/// `params` is NULL for the defaults, or a struct whose strings live during the call.
-pub(crate) unsafe fn copy_in(
-    params: *const fpga_restore_params,
-) -> Outcome<RestoreRequest<'static>> {
-    let params = match params.is_null() {
-        true => fpga_restore_params::defaults(),
-        // SAFETY: this function's contract.
-        false => unsafe { growing::read(params) }?,
-    };
+/// The strings of `params` live during the call.
+pub(crate) unsafe fn settings(params: &fpga_restore_params) -> Outcome<RestoreRequest<'static>> {
     zero(params.reserved, "fpga_restore_params.reserved")?;
     // SAFETY: this function's contract.
     let string = |pointer, name| unsafe { optional_text(pointer, name) };
@@ -244,7 +274,7 @@ pub(crate) unsafe fn copy_in(
         gate: Gate {
             max_seam_delta_e: params.max_seam_delta_e,
             min_sharpness_gain: params.min_sharpness_gain,
-            ..Gate::default()
+            min_likeness_gain: params.min_likeness_gain,
         },
         measure_round_trip: flag(
             params.measure_round_trip,
@@ -264,13 +294,15 @@ mod tests {
     fn the_defaults_are_those_of_the_core() {
         let core = RestoreRequest::new(&NO_PICTURE, Vec::new(), "");
         // SAFETY: NULL is allowed.
-        let ours = unsafe { copy_in(std::ptr::null()) }.unwrap();
+        let ours = unsafe { settings(&read(std::ptr::null()).unwrap()) }.unwrap();
         assert_eq!(format!("{ours:?}"), format!("{core:?}"));
     }
 
     #[test]
     fn every_field_reaches_the_request() {
+        // Without `..`: a new field must be added here, and to the request.
         let params = fpga_restore_params {
+            struct_size: size_of::<fpga_restore_params>(),
             prompt: c"new".as_ptr(),
             negative_prompt: c"bad".as_ptr(),
             source_prompt: c"old".as_ptr(),
@@ -291,7 +323,15 @@ mod tests {
             measure_round_trip: 0,
             long_prompt: fpga_long_prompt::Truncate as u32,
             noise: fpga_noise::Philox as u32,
-            ..fpga_restore_params::defaults()
+            min_likeness_gain: 0.21,
+            reserved: 0,
+            // Handles: `tests/c/faces.c`.
+            search: std::ptr::null(),
+            recogniser: std::ptr::null(),
+            landmark_controlnet: std::ptr::null(),
+            landmark_scale: 0.22,
+            landmark_window_start: 0.23,
+            landmark_window_end: 0.24,
         };
         let expected = RestoreRequest {
             negative_prompt: "bad".into(),
@@ -316,13 +356,13 @@ mod tests {
             gate: Gate {
                 max_seam_delta_e: 0.18,
                 min_sharpness_gain: 0.19,
-                ..Gate::default()
+                min_likeness_gain: 0.21,
             },
             measure_round_trip: false,
             ..RestoreRequest::new(&NO_PICTURE, Vec::new(), "new")
         };
         // SAFETY: the strings are static.
-        let found = unsafe { copy_in(&raw const params) }.unwrap();
+        let found = unsafe { settings(&params) }.unwrap();
         assert_eq!(format!("{found:?}"), format!("{expected:?}"));
     }
 }

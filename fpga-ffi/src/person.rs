@@ -4,9 +4,11 @@ use std::ffi::c_char;
 use std::sync::Arc;
 
 use fpga_core::face::{FaceBox, SEEN};
-use fpga_core::pipeline::{People, Place, PortraitIdentity};
+use fpga_core::pipeline::{People, Place, PortraitIdentity, Recognition};
 
 use crate::adapter::fpga_adapter;
+use crate::detector::fpga_face_detector;
+use crate::embedder::fpga_face_embedder;
 use crate::face::points;
 use crate::fault::{Fault, Outcome};
 use crate::growing::{self, Growing};
@@ -115,12 +117,18 @@ pub(crate) struct OwnPeople {
     pub(crate) adapter: Arc<fpga_adapter>,
     identities: Vec<PortraitIdentity>,
     pub(crate) measure: bool,
+    pub(crate) recognition: Option<(Arc<fpga_face_detector>, Arc<fpga_face_embedder>)>,
 }
 
 impl OwnPeople {
     pub(crate) fn borrowed(&self) -> People<'_> {
+        let recognition = self.recognition.as_ref();
         People {
             measure: self.measure,
+            recognition: recognition.map(|(detector, embedder)| Recognition {
+                detector: &*detector.detector,
+                embedder: &*embedder.embedder,
+            }),
             ..People::new(self.adapter.adapter.attention(), self.identities.clone())
         }
     }
@@ -146,6 +154,7 @@ pub(crate) unsafe fn copy_in(
             adapter: Arc::clone(&identity.adapter),
             identities: Vec::with_capacity(people.len()),
             measure,
+            recognition: None,
         });
         if !Arc::ptr_eq(&all.adapter, &identity.adapter) {
             let why = "comes from another adapter than that of person 0";
@@ -172,6 +181,7 @@ unsafe fn to_core(person: &fpga_person) -> Outcome<(Arc<fpga_identity>, Portrait
         name: name.map(Into::into),
         strength: person.strength,
         window: (person.window_start, person.window_end),
+        embedding: identity.embedding.clone(),
         ..PortraitIdentity::new(identity.tokens.clone(), place)
     };
     Ok((identity, portrait))

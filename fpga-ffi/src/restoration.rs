@@ -2,125 +2,18 @@
 
 use std::ffi::c_char;
 
-use fpga_core::pipeline::{FaceReport, KeptReason, Restored, Verdict};
+use fpga_core::pipeline::{FaceReport, Restored, SearchReport};
 
+use crate::face_report::fpga_face_report;
 use crate::fault::{Fault, Outcome};
-use crate::growing::{self, Growing};
+use crate::growing;
 use crate::guard::{guard, release};
 use crate::handle::{Handle, borrow};
 use crate::image;
+use crate::restoration_report::{fpga_left_face, fpga_restoration_report};
 use crate::status::fpga_status;
 use crate::text::{copy_out, json};
 use crate::view::Out;
-
-/// What became of a face.
-///
-/// Verdicts are only ever appended: treat one that you do not know as "the original was kept".
-#[repr(u32)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum fpga_verdict {
-    /// The restored face is in the picture.
-    Accepted = 1,
-    /// Original kept: the depth is less than one step.
-    KeptNoSteps = 2,
-    /// Original kept: no pixel may change.
-    KeptEmptyMask = 3,
-    /// Original kept: a network produced NaN or infinity.
-    KeptNotFinite = 4,
-    /// Original kept: the restored face differs too much from its surroundings.
-    KeptSeam = 5,
-    /// Original kept: the restored face is less sharp than the original.
-    KeptBlurred = 6,
-    /// Original kept for a reason that has no number of its own; the report names it.
-    KeptOther = 7,
-}
-
-impl From<&Verdict> for fpga_verdict {
-    fn from(verdict: &Verdict) -> Self {
-        match verdict {
-            Verdict::Accepted => Self::Accepted,
-            Verdict::Kept(KeptReason::NoSteps) => Self::KeptNoSteps,
-            Verdict::Kept(KeptReason::EmptyMask) => Self::KeptEmptyMask,
-            Verdict::Kept(KeptReason::NotFinite { .. }) => Self::KeptNotFinite,
-            Verdict::Kept(KeptReason::Seam { .. }) => Self::KeptSeam,
-            Verdict::Kept(KeptReason::Blurred { .. }) => Self::KeptBlurred,
-            Verdict::Kept(_) => Self::KeptOther,
-        }
-    }
-}
-
-/// What became of one face. Numbers that were not measured are NaN.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct fpga_face_report {
-    /// Size of this struct.
-    pub struct_size: usize,
-    /// Seed of its fresh noise.
-    pub seed: u64,
-    /// Pixels that could change.
-    pub covered_pixels: u64,
-    /// Pixels that did.
-    pub changed_pixels: u64,
-    /// PSNR in dB of the plain way to noise and back, at most 100.
-    pub round_trip_psnr: f64,
-    /// Relative L2 error of the latents of the same.
-    pub round_trip_latent_error: f64,
-    /// Mean CIEDE2000 between old and new picture along the seam.
-    pub seam_delta_e: f64,
-    /// Mean absolute Laplacian of the luma inside the mask, of the original.
-    pub sharpness_before: f64,
-    /// The same of the restored face.
-    pub sharpness_after: f64,
-    /// Seconds that this face took.
-    pub seconds: f64,
-    /// One of `fpga_verdict`.
-    pub verdict: u32,
-    /// Steps made, each way.
-    pub steps: u32,
-}
-
-// SAFETY: `repr(C)`, `struct_size` first, floats and integers.
-unsafe impl Growing for fpga_face_report {
-    const NAME: &'static str = "fpga_face_report";
-    const FIRST_SIZE: usize = size_of::<usize>() + 9 * 8 + 8;
-
-    fn defaults() -> Self {
-        Self {
-            struct_size: size_of::<Self>(),
-            seed: 0,
-            covered_pixels: 0,
-            changed_pixels: 0,
-            round_trip_psnr: f64::NAN,
-            round_trip_latent_error: f64::NAN,
-            seam_delta_e: f64::NAN,
-            sharpness_before: f64::NAN,
-            sharpness_after: f64::NAN,
-            seconds: 0.0,
-            verdict: 0,
-            steps: 0,
-        }
-    }
-}
-
-impl From<&FaceReport> for fpga_face_report {
-    fn from(face: &FaceReport) -> Self {
-        let measured = |value: Option<f64>| value.unwrap_or(f64::NAN);
-        Self {
-            struct_size: size_of::<Self>(),
-            seed: face.seed,
-            covered_pixels: face.covered_pixels as u64,
-            changed_pixels: face.changed_pixels as u64,
-            round_trip_psnr: measured(face.round_trip.map(|trip| trip.psnr)),
-            round_trip_latent_error: measured(face.round_trip.map(|trip| trip.latent_error)),
-            seam_delta_e: measured(face.seam_delta_e),
-            sharpness_before: measured(face.sharpness.map(|sharpness| sharpness.before)),
-            sharpness_after: measured(face.sharpness.map(|sharpness| sharpness.after)),
-            seconds: face.seconds,
-            verdict: fpga_verdict::from(&face.verdict) as u32,
-            steps: u32::try_from(face.steps).unwrap_or(u32::MAX),
-        }
-    }
-}
 
 /// The restored picture, and the report of what was done. Nothing in it ever changes.
 pub struct fpga_restoration {
@@ -137,6 +30,11 @@ impl fpga_restoration {
         faces
             .get(index)
             .ok_or_else(|| Fault::argument("face", format!("{index} of {} faces", faces.len())))
+    }
+
+    fn search(&self) -> Outcome<&SearchReport> {
+        let given = || Fault::state("faces were given, not searched for");
+        self.restored.report.search.as_ref().ok_or_else(given)
     }
 }
 
@@ -235,7 +133,7 @@ pub unsafe extern "C" fn fpga_restoration_changed_outside_mask(
     })
 }
 
-/// Writes the number of faces, which is that of the request.
+/// Writes the number of faces that were worked on: those of the request, or those that were found.
 ///
 /// Ownership: both pointers are borrowed for the call.
 /// Threads: any.
@@ -255,7 +153,79 @@ pub unsafe extern "C" fn fpga_restoration_num_faces(
     })
 }
 
-/// Writes what became of face `face` of the request.
+/// Writes the restoration as a whole.
+///
+/// `size` is `sizeof *report`; it becomes `struct_size`.
+///
+/// Ownership: both pointers are borrowed for the call.
+/// Threads: any.
+/// NULL: neither pointer may be NULL.
+/// Errors: `FPGA_STATUS_INVALID_STRUCT_SIZE`, `FPGA_STATUS_NULL_POINTER`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fpga_restoration_get_report(
+    restoration: *const fpga_restoration,
+    report: *mut fpga_restoration_report,
+    size: usize,
+) -> fpga_status {
+    guard(|_| {
+        // SAFETY: the caller's contract for a handle and a struct of `size` bytes.
+        unsafe {
+            let found = fpga_restoration_report::from(&borrow(restoration)?.restored.report);
+            growing::write(&found, report, size)
+        }
+    })
+}
+
+/// Writes face `index` of those that the search found and left alone.
+///
+/// `size` is `sizeof *face`; it becomes `struct_size`.
+///
+/// Ownership: both pointers are borrowed for the call.
+/// Threads: any.
+/// NULL: neither pointer may be NULL.
+/// Errors: `FPGA_STATUS_INVALID_STATE` if faces were given, `FPGA_STATUS_INVALID_ARGUMENT` (no such face),
+/// `FPGA_STATUS_INVALID_STRUCT_SIZE`, `FPGA_STATUS_NULL_POINTER`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fpga_restoration_left_face(
+    restoration: *const fpga_restoration,
+    index: usize,
+    face: *mut fpga_left_face,
+    size: usize,
+) -> fpga_status {
+    guard(|_| {
+        // SAFETY: the caller's contract for a handle.
+        let left = unsafe { &borrow(restoration)?.search()?.left };
+        let absent = || Fault::argument("index", format!("{index} of {} faces", left.len()));
+        let found = fpga_left_face::from(left.get(index).ok_or_else(absent)?);
+        // SAFETY: the caller's contract for a struct of `size` bytes.
+        unsafe { growing::write(&found, face, size) }
+    })
+}
+
+/// Writes which person of the search is the `index`th whom no face belongs to.
+///
+/// Ownership: both pointers are borrowed for the call.
+/// Threads: any.
+/// NULL: neither pointer may be NULL.
+/// Errors: `FPGA_STATUS_INVALID_STATE` if faces were given, `FPGA_STATUS_INVALID_ARGUMENT` (no such person),
+/// `FPGA_STATUS_NULL_POINTER`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fpga_restoration_absent_person(
+    restoration: *const fpga_restoration,
+    index: usize,
+    person: *mut usize,
+) -> fpga_status {
+    guard(|_| {
+        // SAFETY: the caller's contract for an output and a handle.
+        let (out, restoration) = unsafe { (Out::new(person, "person")?, borrow(restoration)?) };
+        let all = &restoration.search()?.absent;
+        let none = || Fault::argument("index", format!("{index} of {} people", all.len()));
+        out.set(*all.get(index).ok_or_else(none)?);
+        Ok(())
+    })
+}
+
+/// Writes what became of face `face`, of the request or in the search's order.
 ///
 /// `size` is `sizeof *report`; it becomes `struct_size`.
 ///
@@ -274,7 +244,10 @@ pub unsafe extern "C" fn fpga_restoration_face_report(
     guard(|_| {
         // SAFETY: the caller's contract for a handle and a struct of `size` bytes.
         unsafe {
-            let found = fpga_face_report::from(borrow(restoration)?.face(face)?);
+            let restoration = borrow(restoration)?;
+            let search = restoration.restored.report.search.as_ref();
+            let assigned = search.and_then(|search| search.assigned.get(face).copied());
+            let found = fpga_face_report::new(restoration.face(face)?, assigned.flatten());
             growing::write(&found, report, size)
         }
     })
@@ -339,80 +312,4 @@ pub unsafe extern "C" fn fpga_restoration_report_json(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fpga_restoration_free(restoration: *mut fpga_restoration) {
     release(restoration);
-}
-
-#[cfg(test)]
-mod tests {
-    use fpga_core::face::{Affine, FaceBox};
-    use fpga_core::pipeline::{CropReport, RoundTrip, Sharpness};
-
-    use super::*;
-
-    fn face() -> FaceReport {
-        FaceReport {
-            face: 0,
-            verdict: Verdict::Accepted,
-            region: FaceBox::new(0.0, 0.0, 1.0, 1.0).unwrap(),
-            crop: CropReport {
-                to_picture: Affine::IDENTITY,
-                size: 1,
-                side: 1.0,
-                angle: 0.0,
-            },
-            steps: 2,
-            seed: 3,
-            round_trip: Some(RoundTrip {
-                latent_error: 4.0,
-                psnr: 5.0,
-            }),
-            seam_delta_e: Some(6.0),
-            sharpness: Some(Sharpness {
-                before: 7.0,
-                after: 8.0,
-            }),
-            likeness: None,
-            colour: None,
-            covered_pixels: 9,
-            changed_pixels: 10,
-            seconds: 11.0,
-        }
-    }
-
-    #[test]
-    fn every_field_reaches_the_report() {
-        let report = fpga_face_report::from(&face());
-        let counts = [
-            u64::from(report.steps),
-            report.seed,
-            report.covered_pixels,
-            report.changed_pixels,
-        ];
-        assert_eq!(counts, [2, 3, 9, 10]);
-        let measures = [
-            report.round_trip_latent_error,
-            report.round_trip_psnr,
-            report.seam_delta_e,
-            report.sharpness_before,
-            report.sharpness_after,
-            report.seconds,
-        ];
-        assert_eq!(measures, [4.0, 5.0, 6.0, 7.0, 8.0, 11.0]);
-    }
-
-    #[test]
-    fn every_verdict_has_its_number() {
-        let what = String::new();
-        let (found, limit) = (0.0, 0.0);
-        for (verdict, number) in [
-            (Verdict::Accepted, 1),
-            (Verdict::Kept(KeptReason::NoSteps), 2),
-            (Verdict::Kept(KeptReason::EmptyMask), 3),
-            (Verdict::Kept(KeptReason::NotFinite { what }), 4),
-            (Verdict::Kept(KeptReason::Seam { found, limit }), 5),
-            (Verdict::Kept(KeptReason::Blurred { found, limit }), 6),
-        ] {
-            let report = fpga_face_report::from(&FaceReport { verdict, ..face() });
-            assert_eq!(report.verdict, number);
-        }
-    }
 }

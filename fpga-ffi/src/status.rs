@@ -48,6 +48,8 @@ pub enum fpga_status {
     /// The work needs more memory than the budget of its context leaves, by the library's estimate,
     /// which the message names. Nothing was allocated.
     MemoryBudget = 108,
+    /// A callback of the caller's that stands for a network said that it failed.
+    Callback = 109,
     /// The library ran into its own bug. The context of the call is unusable from now on.
     Panic = 200,
     /// An earlier call on this context ended with `FPGA_STATUS_PANIC`; free the context.
@@ -57,7 +59,7 @@ pub enum fpga_status {
 }
 
 impl fpga_status {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         Self::Ok,
         Self::NullPointer,
         Self::InvalidArgument,
@@ -74,6 +76,7 @@ impl fpga_status {
         Self::NotFinite,
         Self::Cancelled,
         Self::MemoryBudget,
+        Self::Callback,
         Self::Panic,
         Self::Poisoned,
         Self::Internal,
@@ -101,6 +104,7 @@ impl fpga_status {
             Self::NotFinite => c"FPGA_STATUS_NOT_FINITE",
             Self::Cancelled => c"FPGA_STATUS_CANCELLED",
             Self::MemoryBudget => c"FPGA_STATUS_MEMORY_BUDGET",
+            Self::Callback => c"FPGA_STATUS_CALLBACK",
             Self::Panic => c"FPGA_STATUS_PANIC",
             Self::Poisoned => c"FPGA_STATUS_POISONED",
             Self::Internal => c"FPGA_STATUS_INTERNAL",

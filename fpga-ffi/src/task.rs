@@ -2,28 +2,20 @@
 
 use std::sync::Arc;
 
-use fpga_core::RgbImage;
-use fpga_core::pipeline::{
-    FaceRestorer, JobMemory, Monitor, PortraitGenerator, RestoreRequest, StableDiffusion,
-};
+use fpga_core::pipeline::{FaceRestorer, Monitor, PortraitGenerator, StableDiffusion};
 
+use crate::adapter::fpga_adapter;
 use crate::context::fpga_context;
-use crate::fault::{Fault, Outcome};
+use crate::fault::Outcome;
 use crate::generate::Generation;
 use crate::generation::fpga_generation;
 use crate::restoration::fpga_restoration;
+use crate::restore::Restoration;
 
 /// What a job does.
 pub(crate) enum Task {
     Restore(Box<Restoration>),
     Generate(Box<Generation>),
-}
-
-/// What a restoration needs, owned: its request borrows from it.
-pub(crate) struct Restoration {
-    pub(crate) picture: RgbImage,
-    /// Without its picture.
-    pub(crate) request: RestoreRequest<'static>,
 }
 
 /// What comes of a job.
@@ -33,42 +25,33 @@ pub(crate) enum Product {
     Generation(Arc<fpga_generation>),
 }
 
-impl Restoration {
-    fn request(&self) -> RestoreRequest<'_> {
-        RestoreRequest {
-            picture: &self.picture,
-            ..self.request.clone()
-        }
-    }
-}
-
 impl Task {
-    /// What it takes beyond the model.
-    pub(crate) fn memory(&self, model: &StableDiffusion) -> Outcome<JobMemory> {
-        match self {
-            Self::Restore(task) => Ok(task.request().memory(model)),
-            Self::Generate(task) => Ok(task.request().memory(model)?),
-        }
+    /// Bytes that it takes beyond the model.
+    pub(crate) fn memory(&self, model: &StableDiffusion) -> Outcome<u64> {
+        let (memory, faces) = match self {
+            Self::Restore(task) => (task.request().memory(model), task.working()),
+            Self::Generate(task) => (task.request().memory(model)?, task.working()),
+        };
+        Ok(memory.peak().max(faces))
     }
 
     /// Refuses networks that live elsewhere than the model.
     pub(crate) fn check_devices(&self, context: &fpga_context) -> Outcome {
-        let Self::Generate(task) = self else {
-            return Ok(());
-        };
-        let check = |what: &str, device| {
-            if device == context.device {
-                return Ok(());
-            }
-            let why = format!("is on {device}, the model on {}", context.device);
-            Err(Fault::argument(what, why))
+        let task = match self {
+            Self::Restore(task) => return task.check_devices(context),
+            Self::Generate(task) => task,
         };
         for (index, net) in task.controlnets().enumerate() {
-            let checked = check("controlnet", net.context.device);
+            let checked = context.check_device("controlnet", &net.context);
             checked.map_err(|fault| fault.context(format!("control {index}")))?;
         }
-        task.adapter()
-            .map_or(Ok(()), |adapter| check("adapter", adapter.context.device))
+        for (index, other) in task.modality_contexts().enumerate() {
+            let checked = context.check_device("modality", other);
+            checked.map_err(|fault| fault.context(format!("modality {index}")))?;
+        }
+        let mut adapters = task.adapter().into_iter().chain(task.words_adapter());
+        let check = |adapter: &fpga_adapter| context.check_device("adapter", &adapter.context);
+        adapters.try_for_each(check)
     }
 
     pub(crate) fn run(

@@ -40,6 +40,22 @@ static void macros_and_init_functions_agree(void)
     AGREE(fpga_generate_params, fpga_generate_params_init, FPGA_GENERATE_PARAMS_INIT);
     AGREE(fpga_control, fpga_control_init, FPGA_CONTROL_INIT);
     AGREE(fpga_io, fpga_io_init, FPGA_IO_INIT);
+    AGREE(fpga_adapter_params, fpga_adapter_params_init, FPGA_ADAPTER_PARAMS_INIT);
+    AGREE(fpga_reference, fpga_reference_init, FPGA_REFERENCE_INIT);
+    AGREE(fpga_person, fpga_person_init, FPGA_PERSON_INIT);
+    AGREE(fpga_lora_use, fpga_lora_use_init, FPGA_LORA_USE_INIT);
+    AGREE(fpga_rep_controlnet_use, fpga_rep_controlnet_use_init, FPGA_REP_CONTROLNET_USE_INIT);
+    AGREE(fpga_modality, fpga_modality_init, FPGA_MODALITY_INIT);
+    AGREE(fpga_detection, fpga_detection_init, FPGA_DETECTION_INIT);
+    AGREE(fpga_detector_params, fpga_detector_params_init, FPGA_DETECTOR_PARAMS_INIT);
+    AGREE(fpga_own_detector, fpga_own_detector_init, FPGA_OWN_DETECTOR_INIT);
+    AGREE(fpga_own_embedder, fpga_own_embedder_init, FPGA_OWN_EMBEDDER_INIT);
+    AGREE(fpga_own_parser, fpga_own_parser_init, FPGA_OWN_PARSER_INIT);
+    AGREE(fpga_own_landmarks, fpga_own_landmarks_init, FPGA_OWN_LANDMARKS_INIT);
+    AGREE(fpga_observers, fpga_observers_init, FPGA_OBSERVERS_INIT);
+    AGREE(fpga_sought_person, fpga_sought_person_init, FPGA_SOUGHT_PERSON_INIT);
+    AGREE(fpga_search, fpga_search_init, FPGA_SEARCH_INIT);
+    AGREE(fpga_facial_text, fpga_facial_text_init, FPGA_FACIAL_TEXT_INIT);
 #undef AGREE
 }
 
@@ -132,6 +148,116 @@ static void null_is_refused_and_freed(void)
 
     /* Outputs are written on success only. */
     CHECK(number == 5 && large == 5 && size == 5 && byte == 5 && strcmp(text, "as was") == 0);
+}
+
+static void null_is_refused_by_what_changes_a_model(void)
+{
+    fpga_adapter *adapter = GARBAGE(fpga_adapter);
+    fpga_identity *identity = GARBAGE(fpga_identity);
+    fpga_lora *lora = GARBAGE(fpga_lora);
+    fpga_rep_controlnet *net = GARBAGE(fpga_rep_controlnet);
+    fpga_delta *delta = GARBAGE(fpga_delta);
+    fpga_model *model = GARBAGE(fpga_model);
+    fpga_person_report person;
+    uint32_t number = 5;
+    size_t size = 5;
+    double real = 5;
+    uint8_t byte = 5;
+    char text[8] = "as was";
+
+    fpga_adapter_free(NULL);
+    fpga_identity_free(NULL);
+    fpga_lora_free(NULL);
+    fpga_rep_controlnet_free(NULL);
+    fpga_delta_free(NULL);
+    CHECK(fpga_adapter_load(NULL, "x", NULL, &adapter) == NULL_POINTER && adapter == NULL);
+    CHECK(fpga_adapter_load_source(NULL, NULL, NULL, &adapter) == NULL_POINTER);
+    CHECK(fpga_adapter_get_kind(NULL, &number) == NULL_POINTER);
+    CHECK(fpga_model_with_adapter(NULL, NULL, &model) == NULL_POINTER && model == NULL);
+    CHECK(fpga_identity_new(NULL, NULL, 0, &identity) == NULL_POINTER && identity == NULL);
+    CHECK(fpga_generation_num_people(NULL, &size) == NULL_POINTER);
+    CHECK(fpga_generation_person_report(NULL, 0, 0, &person, sizeof person) == NULL_POINTER);
+    CHECK(fpga_generation_copy_attention(NULL, 0, 0, &byte, 1, 1) == NULL_POINTER);
+    CHECK(fpga_lora_load(NULL, "x", &lora) == NULL_POINTER && lora == NULL);
+    CHECK(fpga_lora_load(NULL, "x", NULL) == NULL_POINTER);
+    CHECK(fpga_lora_load_source(NULL, NULL, &lora) == NULL_POINTER);
+    CHECK(fpga_lora_num_changes(NULL, 1, &size) == NULL_POINTER);
+    CHECK(fpga_model_with_loras(NULL, NULL, 0, &model) == NULL_POINTER);
+    CHECK(fpga_model_with_loras(NULL, NULL, 0, NULL) == NULL_POINTER);
+    CHECK(fpga_rep_controlnet_load(NULL, "x", 1, &net) == NULL_POINTER && net == NULL);
+    CHECK(fpga_rep_controlnet_load_source(NULL, NULL, 1, &net) == NULL_POINTER);
+    CHECK(fpga_rep_controlnet_coefficients(NULL, &real, &real) == NULL_POINTER);
+    CHECK(fpga_rep_controlnet_load_report_json(NULL, text, sizeof text, &size) == NULL_POINTER);
+    CHECK(fpga_rep_controlnet_save(NULL, "x", 1) == NULL_POINTER);
+    CHECK(fpga_model_with_rep_controlnets(NULL, NULL, 0, &model) == NULL_POINTER);
+    CHECK(fpga_delta_new(NULL, NULL, &delta) == NULL_POINTER && delta == NULL);
+    CHECK(fpga_delta_load(NULL, "x", 1, &delta) == NULL_POINTER);
+    CHECK(fpga_delta_load_source(NULL, NULL, 1, &delta) == NULL_POINTER);
+    CHECK(fpga_delta_save(NULL, "x", 1) == NULL_POINTER);
+    CHECK(fpga_model_with_delta(NULL, NULL, 1, &model) == NULL_POINTER);
+    CHECK(fpga_model_without_delta(NULL, NULL, 1, &model) == NULL_POINTER);
+    CHECK(number == 5 && size == 5 && real == 5 && byte == 5 && strcmp(text, "as was") == 0);
+}
+
+static void null_is_refused_by_face_networks(void)
+{
+    fpga_face_detector *detector = GARBAGE(fpga_face_detector);
+    fpga_face_embedder *embedder = GARBAGE(fpga_face_embedder);
+    fpga_face_parser *parser = GARBAGE(fpga_face_parser);
+    fpga_landmark_detector *landmarks = GARBAGE(fpga_landmark_detector);
+    fpga_pose_estimator *estimator = GARBAGE(fpga_pose_estimator);
+    fpga_detections *detections = GARBAGE(fpga_detections);
+    fpga_poses *poses = GARBAGE(fpga_poses);
+    fpga_identity *identity = GARBAGE(fpga_identity);
+    fpga_detection face;
+    fpga_left_face left;
+    fpga_restoration_report report;
+    size_t size = 5;
+    double real = 5;
+    float numbers[10] = {5};
+    uint8_t byte = 5;
+    char text[8] = "as was";
+
+    fpga_face_detector_free(NULL);
+    fpga_face_embedder_free(NULL);
+    fpga_face_parser_free(NULL);
+    fpga_landmark_detector_free(NULL);
+    fpga_pose_estimator_free(NULL);
+    fpga_detections_free(NULL);
+    fpga_poses_free(NULL);
+    CHECK(fpga_face_detector_load(NULL, "x", NULL, &detector) == NULL_POINTER && detector == NULL);
+    CHECK(fpga_face_detector_new(NULL, &detector) == NULL_POINTER);
+    CHECK(fpga_face_detector_new(NULL, NULL) == NULL_POINTER);
+    CHECK(fpga_face_detector_detect(NULL, NULL, &detections) == NULL_POINTER && detections == NULL);
+    CHECK(fpga_detections_add(NULL, NULL) == NULL_POINTER);
+    CHECK(fpga_detections_count(NULL, &size) == NULL_POINTER);
+    CHECK(fpga_detections_get(NULL, 0, &face, sizeof face) == NULL_POINTER);
+    CHECK(fpga_face_embedder_load(NULL, "x", 1, &embedder) == NULL_POINTER && embedder == NULL);
+    CHECK(fpga_face_embedder_new(NULL, &embedder) == NULL_POINTER);
+    CHECK(fpga_face_embedder_embed(NULL, NULL, numbers, numbers, 10, &size) == NULL_POINTER);
+    CHECK(fpga_embedding_cosine(NULL, numbers, 1, &real) == NULL_POINTER);
+    CHECK(fpga_face_parser_load(NULL, "x", 1, &parser) == NULL_POINTER && parser == NULL);
+    CHECK(fpga_face_parser_new(NULL, &parser) == NULL_POINTER);
+    CHECK(fpga_face_parser_parse(NULL, NULL, &byte, 1, 1) == NULL_POINTER);
+    CHECK(fpga_landmark_detector_load(NULL, "x", &landmarks) == NULL_POINTER && landmarks == NULL);
+    CHECK(fpga_landmark_detector_new(NULL, &landmarks) == NULL_POINTER);
+    CHECK(fpga_landmark_detector_find(NULL, NULL, numbers, numbers, 10, &size) == NULL_POINTER);
+    CHECK(fpga_landmarks_five(NULL, 68, numbers) == NULL_POINTER);
+    CHECK(fpga_pose_estimator_load(NULL, "x", "x", &estimator) == NULL_POINTER && estimator == NULL);
+    CHECK(fpga_pose_estimator_estimate(NULL, NULL, &poses) == NULL_POINTER && poses == NULL);
+    CHECK(fpga_poses_count(NULL, &size) == NULL_POINTER);
+    CHECK(fpga_poses_get(NULL, 0, numbers, 10, &size) == NULL_POINTER);
+    CHECK(fpga_identity_from_pictures(NULL, NULL, 0, NULL, &identity) == NULL_POINTER);
+    CHECK(identity == NULL && fpga_identity_embedding(NULL, numbers, 10, &size) == NULL_POINTER);
+    fpga_facial_prompts *words = GARBAGE(fpga_facial_prompts);
+    fpga_facial_prompts_free(NULL);
+    CHECK(fpga_facial_prompts_new(NULL, NULL, NULL, &words) == NULL_POINTER && words == NULL);
+    CHECK(fpga_facial_prompts_new(NULL, NULL, NULL, NULL) == NULL_POINTER);
+    CHECK(fpga_restoration_get_report(NULL, &report, sizeof report) == NULL_POINTER);
+    CHECK(fpga_restoration_left_face(NULL, 0, &left, sizeof left) == NULL_POINTER);
+    CHECK(fpga_restoration_absent_person(NULL, 0, &size) == NULL_POINTER);
+    CHECK(fpga_generation_person_name(NULL, 0, text, sizeof text, &size) == NULL_POINTER);
+    CHECK(size == 5 && real == 5 && numbers[0] == 5 && byte == 5 && strcmp(text, "as was") == 0);
 }
 
 static void error_texts_come_by_two_calls(void)
@@ -285,7 +411,9 @@ static void jobs_that_cannot_be_made(const fpga_model *model, const uint8_t *pix
     BAD_PARAMS(bad.noise = 3, INVALID);
     BAD_PARAMS(bad.reserved = 1, INVALID);
     BAD_PARAMS(bad.negative_prompt = "\x80", FPGA_STATUS_INVALID_UTF8);
-    BAD_PARAMS(bad.struct_size = sizeof bad - 8, FPGA_STATUS_INVALID_STRUCT_SIZE);
+    /* Shorter than the first version of the struct, which ended before `search`. */
+    BAD_PARAMS(bad.struct_size = offsetof(fpga_restore_params, search) - 8,
+               FPGA_STATUS_INVALID_STRUCT_SIZE);
 
     fpga_job *job = GARBAGE(fpga_job);
     fpga_face two[2];
@@ -530,6 +658,8 @@ int main(int argc, char **argv)
     names_of_statuses();
     macros_and_init_functions_agree();
     null_is_refused_and_freed();
+    null_is_refused_by_what_changes_a_model();
+    null_is_refused_by_face_networks();
     error_texts_come_by_two_calls();
     contexts();
     OK(fpga_context_new(NULL, &context));

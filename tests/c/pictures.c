@@ -398,7 +398,7 @@ int main(int argc, char **argv)
     fpga_model *model = NULL;
     fpga_controlnet *net = NULL;
     char unet[1024];
-    CHECK(argc == 4);
+    CHECK(argc >= 4);
     snprintf(unet, sizeof unet, "%s/unet", argv[1]);
     devices_have_names();
     memory_is_counted_and_refused(argv[1]);

@@ -18,9 +18,66 @@ static long resident(void)
     return pages * 4096;
 }
 
+static int32_t detect(void *userdata, const fpga_image_view *picture, fpga_detections *faces)
+{
+    const fpga_face known = the_face();
+    fpga_detection face = FPGA_DETECTION_INIT;
+    (void)userdata;
+    (void)picture;
+    memcpy(face.box, known.box, sizeof face.box);
+    memcpy(face.landmarks, known.landmarks, sizeof face.landmarks);
+    face.has_landmarks = 1;
+    return fpga_detections_add(faces, &face) == FPGA_STATUS_OK ? 0 : 1;
+}
+
+static int32_t embed(void *userdata, const fpga_image_view *picture, const float *landmarks,
+                     float *embedding)
+{
+    (void)userdata;
+    (void)picture;
+    (void)landmarks;
+    embedding[0] = 1;
+    embedding[1] = 2;
+    return 0;
+}
+
+/* A restoration that finds its face with networks that nobody but the job holds any more. */
+static fpga_job *searching_job(const fpga_model *model, const fpga_image_view *picture)
+{
+    const float values[2] = {1, 2};
+    fpga_own_detector eyes = FPGA_OWN_DETECTOR_INIT;
+    fpga_own_embedder memory = FPGA_OWN_EMBEDDER_INIT;
+    fpga_face_detector *detector = NULL;
+    fpga_face_embedder *embedder = NULL;
+    fpga_sought_person person = FPGA_SOUGHT_PERSON_INIT;
+    fpga_search search = FPGA_SEARCH_INIT;
+    fpga_restore_params params = short_job();
+    fpga_job *job = NULL;
+    eyes.detect = detect;
+    memory.embed = embed;
+    memory.embedding_length = 2;
+    OK(fpga_face_detector_new(&eyes, &detector));
+    OK(fpga_face_embedder_new(&memory, &embedder));
+    person.embedding = values;
+    person.embedding_length = 2;
+    search.detector = detector;
+    search.embedder = embedder;
+    search.people = &person;
+    search.num_people = 1;
+    params.search = &search;
+    OK(fpga_job_new_restore(model, picture, NULL, 0, &params, &job));
+    fpga_face_detector_free(detector);
+    fpga_face_embedder_free(embedder);
+    return job;
+}
+
 static fpga_job *new_job(const fpga_model *model, const uint8_t *pixels, unsigned index)
 {
     fpga_job *job = NULL;
+    if (index % 4 == 0) {
+        const fpga_image_view picture = view_face(pixels);
+        return searching_job(model, &picture);
+    }
     if (index % 2 == 0) {
         const fpga_image_view picture = view_face(pixels);
         const fpga_face face = the_face();

@@ -1,7 +1,7 @@
 /*
  * The C++ wrapper: what it owns is freed once, what fails throws, and what callbacks throw arrives.
  *
- *   wrap MODEL CONTROLNET SINGLE_FILE
+ *   wrap MODEL CONTROLNET SINGLE_FILE LORA REP_CONTROLNET
  */
 #include <fpga.hpp>
 
@@ -188,6 +188,89 @@ static void sources(const fpga::context &context, const std::string &folder, con
     CHECK(thrown([&] { fpga::source(std::vector<std::uint8_t>(20)); }) == FPGA_STATUS_FORMAT);
 }
 
+static std::vector<std::uint8_t> pixels_of(const fpga::model &model)
+{
+    auto job = fpga::job::generate(model, short_generation());
+    job.run();
+    return job.take_generation().picture(0).pixels();
+}
+
+static void changes_weights(const fpga::context &context, const fpga::model &model,
+                            const char *lora_path, const char *rep_path)
+{
+    const std::vector<std::uint8_t> plain = pixels_of(model);
+    const fpga::lora lora(context, lora_path);
+    CHECK(lora.num_changes(FPGA_LORA_PART_UNET) == 1);
+    CHECK(pixels_of(model.with({lora.at(4)})) != plain);
+    CHECK(pixels_of(model.with({lora.at(0)})) == plain);
+    CHECK(thrown([&] { fpga::lora(context, rep_path); }) == FPGA_STATUS_UNSUPPORTED);
+
+    const fpga::rep_controlnet net(model, rep_path);
+    const fpga::delta delta(model, net);
+    const fpga::model merged = model.with({net.at(1)}), added = model.with(delta.get());
+    CHECK(pixels_of(merged) != plain && pixels_of(added) != plain);
+    const fpga::model base = added.without(delta.get());
+    CHECK(base.memory() == added.memory() && pixels_of(base) != pixels_of(added));
+    CHECK(pixels_of(model) == plain);
+}
+
+static void finds_faces(const fpga::model &model)
+{
+    const fpga::image before = picture();
+    const float box[4] = {20, 10, 44, 38}, points[10] = {27, 20, 37, 20, 32, 25, 28, 31, 36, 31};
+    unsigned calls = 0;
+    const fpga::face_detector detector([&](const fpga_image_view &seen) {
+        CHECK(seen.width == 61 && seen.height == 47);
+        auto face = fpga::init<fpga_detection>();
+        std::memcpy(face.box, box, sizeof box);
+        std::memcpy(face.landmarks, points, sizeof points);
+        face.has_landmarks = 1;
+        face.score = 0.5f;
+        calls++;
+        return std::vector<fpga_detection>{face};
+    });
+    CHECK(detector.detect(before).size() == 1 && detector.detect(before)[0].score == 0.5f);
+    const fpga::face_embedder embedder(
+        3, [](const fpga_image_view &, const float *) { return std::vector<float>{1, 2, 3}; });
+    CHECK(embedder.embed(before, points) == (std::vector<float>{1, 2, 3}));
+    const fpga::face_embedder long_one(
+        600, [](const fpga_image_view &, const float *) { return std::vector<float>(600, 1); });
+    CHECK(long_one.embed(before, points).size() == 600);
+    const fpga::face_embedder short_one(
+        4, [](const fpga_image_view &, const float *) { return std::vector<float>{1}; });
+    CHECK(thrown([&] { short_one.embed(before, points); }) == FPGA_STATUS_CALLBACK);
+
+    auto search = fpga::init<fpga_search>();
+    search.detector = detector.get();
+    auto person = fpga::init<fpga_sought_person>();
+    const float same[3] = {1, 2, 3}, other[3] = {-1, -2, -3};
+    person.embedding = same;
+    person.embedding_length = 3;
+    search.people = &person;
+    search.num_people = 1;
+    search.embedder = embedder.get();
+    auto params = short_restoration();
+    params.search = &search;
+    const auto restore = [&] {
+        auto job = fpga::job::restore(model, before, {}, params);
+        job.run();
+        return job.take_restoration();
+    };
+    const fpga::restoration found = restore();
+    CHECK(found.report().num_faces == 1 && found.faces()[0].has_person == 1);
+    person.embedding = other;
+    const fpga::restoration nobody = restore();
+    CHECK(nobody.report().num_absent == 1 && nobody.picture().pixels() == before.pixels());
+    CHECK(nobody.left().size() == 1 && nobody.left()[0].reason == FPGA_LEFT_REASON_UNKNOWN);
+    CHECK(calls == 4);
+
+    const fpga::face_detector broken(
+        [](const fpga_image_view &) -> std::vector<fpga_detection> { throw 1; });
+    CHECK(thrown([&] { broken.detect(before); }) == FPGA_STATUS_CALLBACK);
+    search.detector = broken.get();
+    CHECK(thrown(restore) == FPGA_STATUS_CALLBACK);
+}
+
 static void budgets(const std::string &folder)
 {
     auto params = fpga::init<fpga_context_params>();
@@ -199,7 +282,7 @@ static void budgets(const std::string &folder)
 
 int main(int argc, char **argv)
 {
-    CHECK(argc == 4);
+    CHECK(argc == 6);
     CHECK(fpga::version() == fpga_version());
     CHECK(fpga::devices().front().id == "cpu");
     auto asked = fpga::init<fpga_context_params>();
@@ -216,6 +299,8 @@ int main(int argc, char **argv)
     exceptions_of_callbacks_arrive(model);
     cancels(model);
     sources(context, argv[1], argv[3]);
+    changes_weights(context, model, argv[4], argv[5]);
+    finds_faces(model);
     budgets(argv[1]);
     return 0;
 }

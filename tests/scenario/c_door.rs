@@ -9,15 +9,19 @@ use fpga::*;
 use fpga_core::RgbImage;
 
 use crate::scene::{
-    Failure, Ground, Heard, Paint, Play, Scene, Shown, Step, Task, cross, read_report, untimed,
+    CROWD, Embedding, Failure, Ground, Heard, Paint, Play, Scene, Shown, Step, Task, cross,
+    read_report, recognise, untimed,
 };
 
 pub(crate) struct CDoor {
     model: *mut fpga_model,
     net: *mut fpga_controlnet,
+    adapter: *mut fpga_adapter,
+    detector: *mut fpga_face_detector,
+    embedder: *mut fpga_face_embedder,
 }
 
-// SAFETY: models and ControlNets may be used by many threads at once.
+// SAFETY: models and networks may be used by many threads at once.
 unsafe impl Send for CDoor {}
 // SAFETY: as above.
 unsafe impl Sync for CDoor {}
@@ -37,6 +41,15 @@ impl CDoor {
         let (mut context, mut model, mut net) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
         let path = |name| CString::new(files.join(name).to_str().unwrap()).unwrap();
         let (model_path, net_path) = (path("model"), path("controlnet"));
+        let adapter_path = path("adapter.safetensors");
+        let (mut adapter, mut detector, mut embedder) =
+            (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+        let mut eyes = init(fpga_own_detector_init);
+        eyes.detect = Some(detect);
+        let mut memory = init(fpga_own_embedder_init);
+        memory.embed = Some(embed);
+        memory.embedding_length = 6;
+        memory.aligned_size = 0;
         let as_stored = fpga_storage::AsStored as u32;
         // SAFETY: outputs are variables, strings end with NUL.
         unsafe {
@@ -53,9 +66,23 @@ impl CDoor {
                 as_stored,
                 &raw mut net,
             ));
+            ok(fpga_adapter_load(
+                model,
+                adapter_path.as_ptr(),
+                ptr::null(),
+                &raw mut adapter,
+            ));
+            ok(fpga_face_detector_new(&raw const eyes, &raw mut detector));
+            ok(fpga_face_embedder_new(&raw const memory, &raw mut embedder));
             fpga_context_free(context);
         }
-        Self { model, net }
+        Self {
+            model,
+            net,
+            adapter,
+            detector,
+            embedder,
+        }
     }
 
     pub(crate) fn play(&self, scene: &Scene) -> Shown {
@@ -118,11 +145,27 @@ impl CDoor {
         }
     }
 
+    /// Everybody's identities, freed when they go: jobs keep what they need.
+    fn identities(&self, people: impl IntoIterator<Item = Embedding>) -> Identities {
+        let one = |values: Embedding| {
+            let mut reference = init(fpga_reference_init);
+            (reference.embedding, reference.embedding_length) = (values.as_ptr(), values.len());
+            let mut identity = ptr::null_mut();
+            // SAFETY: the numbers live during the call.
+            ok(unsafe {
+                fpga_identity_new(self.adapter, &raw const reference, 1, &raw mut identity)
+            });
+            identity
+        };
+        Identities(people.into_iter().map(one).collect())
+    }
+
     fn restore_job(&self, task: &Task) -> Result<*mut fpga_job, Failure> {
         let Task::Restore {
             picture,
             faces,
             depth,
+            search,
         } = task
         else {
             unreachable!("asked for a restoration");
@@ -133,8 +176,16 @@ impl CDoor {
             .map(|face| face.mask.as_ref().map(|bytes| grey(bytes, &view)))
             .collect();
         let prompts: Vec<_> = faces.iter().map(|face| face.prompt.map(string)).collect();
+        let worn: Vec<_> = faces
+            .iter()
+            .map(|face| self.identities(face.identity))
+            .collect();
         let one = |index: usize| {
             let mut face = init(fpga_face_init);
+            face.identity = worn[index]
+                .0
+                .first()
+                .map_or(ptr::null(), |one| one.cast_const());
             face.r#box = faces[index].edges;
             face.mask = masks[index].as_ref().map_or(ptr::null(), ptr::from_ref);
             face.prompt = prompts[index]
@@ -152,6 +203,26 @@ impl CDoor {
         params.min_sharpness_gain = 0.0;
         (params.seed, params.has_seed) = (7, 1);
         params.variation = 0.5;
+        params.recogniser = self.embedder;
+        params.min_likeness_gain = f64::NEG_INFINITY;
+        let sought = search
+            .iter()
+            .flat_map(|search| search.people.iter().copied());
+        let sought = self.identities(sought);
+        let person = |identity: &*mut fpga_identity| {
+            let mut person = init(fpga_sought_person_init);
+            person.identity = *identity;
+            person
+        };
+        let people: Vec<fpga_sought_person> = sought.0.iter().map(person).collect();
+        let mut looking = init(fpga_search_init);
+        if let Some(search) = search {
+            (looking.detector, looking.embedder) = (self.detector, self.embedder);
+            looking.most = search.most.unwrap_or(0);
+            looking.min_size = search.min_size;
+            (looking.people, looking.num_people) = (people.as_ptr(), people.len());
+            params.search = &raw const looking;
+        }
         let mut job = ptr::null_mut();
         let list = (list.as_ptr(), list.len());
         // SAFETY: all structs and what they point to live during the call.
@@ -217,11 +288,74 @@ impl CDoor {
         let controls: Vec<fpga_control> = paint.controls.iter().map(control).collect();
         params.controls = controls.as_ptr();
         params.num_controls = controls.len();
+        let identities = paint.people.iter().map(|person| person.embedding);
+        let identities = self.identities(identities);
+        let names: Vec<_> = (paint.people.iter())
+            .map(|person| person.name.map(string))
+            .collect();
+        let person = |index: usize| {
+            let (mut person, given) = (init(fpga_person_init), &paint.people[index]);
+            person.identity = identities.0[index];
+            person.name = names[index]
+                .as_ref()
+                .map_or(ptr::null(), |name| name.as_ptr());
+            person.place = fpga_place::Box as u32;
+            person.r#box = given.edges;
+            person.strength = given.strength;
+            (person.window_start, person.window_end) = given.window;
+            person
+        };
+        let people: Vec<fpga_person> = (0..paint.people.len()).map(person).collect();
+        (params.people, params.num_people) = (people.as_ptr(), people.len());
+        params.measure = u32::from(paint.measure);
+        if paint.measure {
+            params.recognition_detector = self.detector;
+            params.recognition_embedder = self.embedder;
+        }
         let mut job = ptr::null_mut();
         // SAFETY: all structs and what they point to live during the call.
         check(unsafe { fpga_job_new_generate(self.model, &raw const params, &raw mut job) })?;
         Ok(job)
     }
+}
+
+/// Identities until they are not needed any more.
+struct Identities(Vec<*mut fpga_identity>);
+
+impl Drop for Identities {
+    fn drop(&mut self) {
+        for &identity in &self.0 {
+            // SAFETY: made by `CDoor::identities`, and freed once.
+            unsafe { fpga_identity_free(identity) };
+        }
+    }
+}
+
+unsafe extern "C" fn detect(
+    _userdata: *mut c_void,
+    _picture: *const fpga_image_view,
+    faces: *mut fpga_detections,
+) -> i32 {
+    for (edges, score, points) in CROWD {
+        let mut face = init(fpga_detection_init);
+        (face.r#box, face.score) = (edges, score);
+        face.landmarks = points.unwrap_or_default();
+        face.has_landmarks = u32::from(points.is_some());
+        // SAFETY: the list is the library's, the struct a variable.
+        ok(unsafe { fpga_detections_add(faces, &raw const face) });
+    }
+    0
+}
+
+unsafe extern "C" fn embed(
+    _userdata: *mut c_void,
+    _picture: *const fpga_image_view,
+    landmarks: *const f32,
+    embedding: *mut f32,
+) -> i32 {
+    // SAFETY: ten numbers, and room for as many as this embedder promised.
+    unsafe { embedding.cast::<Embedding>().write(recognise(*landmarks)) };
+    0
 }
 
 unsafe extern "C" fn on_progress(userdata: *mut c_void, progress: *const fpga_progress) -> i32 {

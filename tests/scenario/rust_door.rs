@@ -8,10 +8,12 @@ use fpga::{fpga_log_level, fpga_phase, fpga_status};
 use fpga_core::RgbImage;
 use fpga_core::control::ControlNet;
 use fpga_core::diffusion::Guidance;
-use fpga_core::face::{CropSettings, FaceBox};
+use fpga_core::face::{CropSettings, DetectedFace, FaceBox, FaceEmbedding, FaceFilter, Landmarks5};
 use fpga_core::pipeline::{
-    CancelToken, Canvas, Control, ControlMode, DeviceChoice, Face, FaceRestorer, Gate,
-    GenerateRequest, LoadOptions, Monitor, NoiseKind, PortraitGenerator, Progress, RestoreRequest,
+    AdapterOptions, CancelToken, Canvas, Control, ControlMode, DeviceChoice, Face, FaceIdentity,
+    FaceReference, FaceRestorer, FaceSearch, Gate, GenerateRequest, IdentityAdapter,
+    IdentityTokens, LoadOptions, Monitor, NoiseKind, People, Place, PortraitGenerator,
+    PortraitIdentity, Progress, Recogniser, Recognition, RestoreRequest, SoughtPerson,
     StableDiffusion,
 };
 use fpga_core::vae::Tiling;
@@ -19,13 +21,14 @@ use fpga_core::weights::{ModelFolder, Storage};
 use ndarray::Array2;
 
 use crate::scene::{
-    Failure, Ground, Heard, Paint, Play, Scene, SceneFace, Shown, Step, Task, cross, read_report,
-    untimed,
+    CROWD, Embedding, Failure, Ground, Heard, Paint, Person, Play, Scene, SceneFace, Search, Shown,
+    Step, Task, cross, read_report, recognise, untimed,
 };
 
 pub(crate) struct RustDoor {
     model: StableDiffusion,
     net: ControlNet,
+    adapter: IdentityAdapter,
 }
 
 thread_local! {
@@ -37,9 +40,13 @@ impl RustDoor {
         let device = DeviceChoice::Cpu.open().unwrap();
         let (model, options) = (files.join("model"), LoadOptions::default());
         let net = ModelFolder::open(files.join("controlnet"), None).unwrap();
+        let model = StableDiffusion::load(model, &options, &device).unwrap();
+        let adapter = files.join("adapter.safetensors");
+        let adapter = IdentityAdapter::load(adapter, &model, &AdapterOptions::default()).unwrap();
         Self {
-            model: StableDiffusion::load(model, &options, &device).unwrap(),
+            model,
             net: net.controlnet(Storage::AsStored, &device).unwrap().0,
+            adapter,
         }
     }
 
@@ -99,10 +106,18 @@ impl RustDoor {
                 picture,
                 faces,
                 depth,
+                search,
             } => {
                 let size = picture.0.dimensions();
-                let faces = faces.iter().map(|face| to_core(face, size)).collect();
+                let face = |face: &SceneFace| Face {
+                    identity: face.identity.as_ref().map(|who| self.worn(who)),
+                    ..to_core(face, size)
+                };
+                let faces = faces.iter().map(face).collect();
                 let request = RestoreRequest {
+                    search: search.as_ref().map(|search| self.search(search)),
+                    adapter: Some(self.adapter.attention()),
+                    recogniser: Some(Recogniser(&embed)),
                     steps: 5,
                     depth: *depth,
                     crop: CropSettings {
@@ -124,6 +139,60 @@ impl RustDoor {
                 Ok((generated.pictures, report))
             }
         }
+    }
+
+    fn search(&self, search: &Search) -> FaceSearch<'static> {
+        let sought = |who: &Embedding| SoughtPerson {
+            embedding: Some(known(who)),
+            identity: Some(self.worn(who)),
+            ..SoughtPerson::default()
+        };
+        FaceSearch {
+            filter: FaceFilter {
+                most: search.most.map(|most| most as usize),
+                min_size: search.min_size,
+                ..FaceFilter::default()
+            },
+            people: search.people.iter().map(sought).collect(),
+            embedder: Some(&embed),
+            ..FaceSearch::new(&detect)
+        }
+    }
+
+    fn tokens(&self, who: &Embedding) -> IdentityTokens {
+        let embedding = FaceEmbedding::new(who.to_vec()).unwrap();
+        let reference = FaceReference::from_embedding(embedding);
+        self.adapter.tokens(&[reference]).unwrap()
+    }
+
+    fn worn(&self, who: &Embedding) -> FaceIdentity {
+        FaceIdentity {
+            embedding: Some(known(who)),
+            ..FaceIdentity::new(self.tokens(who))
+        }
+    }
+
+    fn people(&self, paint: &Paint) -> Option<People<'_>> {
+        let person = |person: &Person| {
+            let [left, top, right, bottom] = person.edges;
+            let place = Place::Box(FaceBox::new(left, top, right, bottom).unwrap());
+            PortraitIdentity {
+                name: person.name.map(Into::into),
+                strength: person.strength,
+                window: person.window,
+                embedding: Some(known(&person.embedding)),
+                ..PortraitIdentity::new(self.tokens(&person.embedding), place)
+            }
+        };
+        let everyone = paint.people.iter().map(person).collect();
+        (!paint.people.is_empty()).then(|| People {
+            measure: paint.measure,
+            recognition: paint.measure.then_some(Recognition {
+                detector: &detect,
+                embedder: &embed,
+            }),
+            ..People::new(self.adapter.attention(), everyone)
+        })
     }
 
     fn paint(
@@ -180,10 +249,32 @@ impl RustDoor {
                 overlap: overlap as usize,
             }),
             controls: paint.controls.iter().map(control).collect(),
+            people: self.people(paint),
             ..GenerateRequest::new(paint.prompt, canvas)
         };
         PortraitGenerator::new(&self.model).generate(&request, monitor)
     }
+}
+
+/// As the other door keeps what an identity was made from.
+fn known(who: &Embedding) -> FaceEmbedding {
+    FaceEmbedding::mean(&[FaceEmbedding::new(who.to_vec()).unwrap()]).unwrap()
+}
+
+fn detect(_: &RgbImage) -> fpga_core::Result<Vec<DetectedFace>> {
+    let face = |([x0, y0, x1, y1], score, points): ([f32; 4], f32, Option<[f32; 10]>)| {
+        let points = points.map(|all| [0, 2, 4, 6, 8].map(|at| [all[at], all[at + 1]]));
+        Ok(DetectedFace {
+            bounds: FaceBox::new(x0, y0, x1, y1)?,
+            landmarks: points.map(Landmarks5::new).transpose()?,
+            score,
+        })
+    };
+    CROWD.into_iter().map(face).collect()
+}
+
+fn embed(_: &RgbImage, landmarks: &Landmarks5) -> fpga_core::Result<FaceEmbedding> {
+    FaceEmbedding::new(recognise(landmarks.points()[0][0]).to_vec())
 }
 
 fn to_core(face: &SceneFace, size: (u32, u32)) -> Face {

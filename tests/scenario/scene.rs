@@ -38,6 +38,8 @@ pub(crate) enum Task {
         picture: Picture,
         faces: Vec<SceneFace>,
         depth: f64,
+        /// Faces are found among [`CROWD`].
+        search: Option<Search>,
     },
     Generate(Paint),
 }
@@ -48,6 +50,52 @@ pub(crate) struct SceneFace {
     /// One byte per pixel of the picture.
     pub(crate) mask: Option<Vec<u8>>,
     pub(crate) prompt: Option<&'static str>,
+    /// Who it shall show.
+    pub(crate) identity: Option<Embedding>,
+}
+
+/// What the adapter of all scenes reads.
+pub(crate) type Embedding = [f32; 6];
+pub(crate) const ADA: Embedding = [4.0, 1.0, -2.0, 0.5, 3.0, -1.0];
+pub(crate) const BEN: Embedding = [-4.0, 1.0, 2.0, 0.5, -3.0, 1.0];
+
+/// Faces that every detector of a scene finds: edges, score, five points or none.
+pub(crate) const CROWD: [([f32; 4], f32, Option<[f32; 10]>); 3] = [
+    (
+        [24.0, 16.0, 51.0, 46.0],
+        0.9,
+        Some([32.0, 27.0, 44.0, 27.0, 38.0, 33.0, 33.0, 39.0, 43.0, 39.0]),
+    ),
+    (
+        [3.0, 4.0, 19.0, 22.0],
+        0.8,
+        Some([7.0, 10.0, 15.0, 10.0, 11.0, 13.0, 8.0, 17.0, 14.0, 17.0]),
+    ),
+    ([60.0, 50.0, 65.0, 56.0], 0.7, None),
+];
+
+/// Whose the face with these points is: Ada's at the left, Ben's at the right.
+pub(crate) fn recognise(first_x: f32) -> Embedding {
+    if first_x < 20.0 { ADA } else { BEN }
+}
+
+/// Which faces are worked on.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Search {
+    pub(crate) most: Option<u32>,
+    pub(crate) min_size: f32,
+    /// Whose; nobody in particular if empty.
+    pub(crate) people: Vec<Embedding>,
+}
+
+/// Somebody in a picture that is made.
+#[derive(Clone, Debug)]
+pub(crate) struct Person {
+    pub(crate) name: Option<&'static str>,
+    pub(crate) embedding: Embedding,
+    pub(crate) edges: [f32; 4],
+    pub(crate) strength: f64,
+    pub(crate) window: (f64, f64),
 }
 
 #[derive(Clone, Debug)]
@@ -65,6 +113,9 @@ pub(crate) struct Paint {
     /// Side and overlap.
     pub(crate) tile: Option<(u32, u32)>,
     pub(crate) controls: Vec<Control>,
+    pub(crate) people: Vec<Person>,
+    /// Whether attention is measured and faces are recognised.
+    pub(crate) measure: bool,
 }
 
 impl Default for Paint {
@@ -81,6 +132,8 @@ impl Default for Paint {
             sampler: None,
             tile: None,
             controls: Vec::new(),
+            people: Vec::new(),
+            measure: false,
         }
     }
 }

@@ -7,13 +7,16 @@ use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::tensor::Device;
-use fpga_core::control::ControlNetConfig;
-use fpga_core::nn::randomize;
+use fpga_core::control::{
+    Coefficients, ConditionEncoder, ControlNetConfig, ModalLayers, RepControlNet,
+};
+use fpga_core::nn::{ParameterSet, randomize};
 use fpga_core::text::ClipTextConfig;
 use fpga_core::unet::UNetConfig;
 use fpga_core::vae::VaeConfig;
 use fpga_core::weights::{
-    KeyMap, Storage, clip_text_names, ldm_unet_names, ldm_vae_names, save, unet_names,
+    KeyMap, ModelFolder, Storage, clip_text_names, ldm_unet_names, ldm_vae_names, save,
+    save_rep_controlnet, unet_names,
 };
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde_json::{Value, json};
@@ -93,6 +96,64 @@ pub fn write_adapter(file: &Path) {
     }
     let bytes = serialize(all, None).expect("sound tensors");
     fs::write(file, bytes).expect("a writable folder");
+}
+
+/// A LoRA in kohya's spelling for the model of [`write_folder`]: it changes one weight of the UNet and one
+/// of the text model.
+pub fn write_lora(file: &Path) {
+    let unet = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q";
+    let text = "lora_te_text_model_encoder_layers_0_self_attn_q_proj";
+    let mut values = Vec::new();
+    for (weight, width) in [(unet, 8), (text, 12)] {
+        values.push((format!("{weight}.lora_down.weight"), vec![2, width]));
+        values.push((format!("{weight}.lora_up.weight"), vec![width, 2]));
+    }
+    fs::write(file, waves(&values)).expect("a writable folder");
+}
+
+/// The file of [`write_adapter`], with a LoRA as face adapters have it.
+pub fn write_adapter_with_lora(file: &Path) {
+    write_adapter(file);
+    let lora = waves(&[
+        ("ip_adapter.0.to_q_lora.down.weight".to_owned(), vec![2, 8]),
+        ("ip_adapter.0.to_q_lora.up.weight".to_owned(), vec![8, 2]),
+    ]);
+    let plain = fs::read(file).expect("just written");
+    let parts = [&plain, &lora].map(|bytes| SafeTensors::deserialize(bytes).expect("just written"));
+    let all = parts.iter().flat_map(SafeTensors::tensors);
+    fs::write(file, serialize(all, None).expect("sound tensors")).expect("a writable folder");
+}
+
+/// A RepControlNet for the model of [`write_folder`] whose weights mean nothing.
+pub fn write_rep_controlnet(file: &Path) {
+    let device = Device::flex();
+    let folder = ModelFolder::open(fixtures().join("txt2img/ddim/unet"), None).expect("a fixture");
+    let (unet, _) = folder.unet(Storage::F32, &device).expect("a sound fixture");
+    let encoder = randomize(ConditionEncoder::new(3, &[4, 6], 8, &device), 3);
+    let modal = ParameterSet::of(&unet, |path| ModalLayers::Lite.include(path));
+    let modal = modal.mapped(|_, values| values.sin() * 0.3);
+    let coefficients = Coefficients {
+        alpha: 0.9,
+        beta: 1.0,
+    };
+    let net = RepControlNet::new(encoder, modal, coefficients).expect("sound parts");
+    save_rep_controlnet(&net, file, Storage::F32).expect("a writable folder");
+}
+
+/// The bytes of a file with tensors of these shapes.
+fn waves(values: &[(String, Vec<usize>)]) -> Vec<u8> {
+    let wave = |(name, shape): &(String, Vec<usize>)| {
+        let value = |index: usize| ((index + name.len()) as f32 * 1.7).sin();
+        let count = shape.iter().product();
+        let bytes: Vec<u8> = (0..count).flat_map(|at| value(at).to_le_bytes()).collect();
+        (name.clone(), shape.clone(), bytes)
+    };
+    let all: Vec<_> = values.iter().map(wave).collect();
+    let views = all.iter().map(|(name, shape, bytes)| {
+        let view = TensorView::new(Dtype::F32, shape.clone(), bytes).expect("as many bytes");
+        (name.clone(), view)
+    });
+    serialize(views, None).expect("sound tensors")
 }
 
 /// The bytes of a whole Stable Diffusion 1 in one file, in the original layout; its tokens are those of

@@ -47,6 +47,11 @@ impl ConditionEncoder {
         self.conv_in.weight.lazy_shape()[1]
     }
 
+    /// Channels at the picture's own size.
+    pub fn width(&self) -> usize {
+        self.conv_in.weight.lazy_shape()[0]
+    }
+
     /// Channels of the hint.
     pub fn outputs(&self) -> usize {
         self.conv_out.weight.lazy_shape()[0]

@@ -104,6 +104,17 @@ impl PartMap {
         &self.0
     }
 
+    /// The same map on a grid of `[width, height]`: every pixel takes the nearest label.
+    ///
+    /// # Errors
+    /// If the grid is empty.
+    pub fn resized(&self, [width, height]: [u32; 2]) -> Result<Self> {
+        let (rows, columns) = self.0.dim();
+        let shape = (height as usize, width as usize);
+        let nearest = |(y, x)| self.0[[nearest(y, rows, height), nearest(x, columns, width)]];
+        Self::new(Array2::from_shape_fn(shape, nearest))
+    }
+
     /// The classes that occur, in the order of their numbers.
     pub fn present(&self) -> Vec<FacePart> {
         let mut seen = [false; FacePart::ALL.len()];
@@ -123,10 +134,6 @@ impl PartMap {
     /// - returns `[height, width]`
     pub fn mask(&self, parts: &[FacePart], [width, height]: [u32; 2]) -> Array2<f32> {
         let (rows, columns) = self.0.dim();
-        let nearest = |index: usize, from: usize, to: u32| {
-            // The pixel under the centre of the wanted one.
-            (2 * index + 1) * from / (2 * to as usize)
-        };
         Array2::from_shape_fn((height as usize, width as usize), |(y, x)| {
             let label = self.0[[nearest(y, rows, height), nearest(x, columns, width)]];
             match parts.iter().any(|part| part.label() == label) {
@@ -135,6 +142,11 @@ impl PartMap {
             }
         })
     }
+}
+
+/// The pixel of `from` that lies under the centre of pixel `index` of `to`.
+fn nearest(index: usize, from: usize, to: u32) -> usize {
+    (2 * index + 1) * from / (2 * to as usize)
 }
 
 /// Tells the parts of a face.
@@ -188,6 +200,16 @@ mod tests {
         let rows: Vec<Vec<f32>> = mask.outer_iter().map(|row| row.to_vec()).collect();
         let (top, bottom) = (vec![0.0, 0.0, 1.0, 1.0, 1.0], vec![1.0, 1.0, 0.0, 0.0, 0.0]);
         assert_eq!(rows, [top.clone(), top, bottom.clone(), bottom]);
+    }
+
+    #[test]
+    fn a_map_takes_any_size() {
+        let labels = Array2::from_shape_vec((2, 2), vec![0, 10, 1, 13]).unwrap();
+        let map = PartMap::new(labels).unwrap();
+        let wide = map.resized([4, 2]).unwrap();
+        assert_eq!(wide.labels().row(1).to_vec(), [1, 1, 13, 13]);
+        assert_eq!(wide.resized([2, 2]).unwrap(), map);
+        assert!(map.resized([0, 2]).is_err());
     }
 
     #[test]

@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::canvas::Canvas;
 use super::generate::GenerateRequest;
 use super::model::StableDiffusion;
-use super::people::{People, PortraitIdentity};
-use super::restore::RestoreRequest;
+use super::people::IdentityTokens;
+use super::restore::{FaceIdentity, RestoreRequest};
 use crate::control::ControlNetConfig;
 use crate::error::Result;
 use crate::unet::{EncoderConfig, StageConfig, UNetConfig};
@@ -34,6 +34,8 @@ const WORKING: u64 = 160 << 20;
 const MARGIN: u64 = 6;
 /// Bytes per pixel of the caller's picture for masks, colour spaces and copies.
 const PICTURE: u64 = 64;
+/// Faces that a picture is taken to have where they are searched for and nothing bounds them.
+const FACES: usize = 8;
 /// Tokens that a prompt usually has.
 const TOKENS: u64 = 2 * 77;
 
@@ -85,9 +87,16 @@ impl GenerateRequest<'_> {
         };
         let latents = vae.latent_size(size);
         let controls = self.controls.iter().map(|control| control.net.config());
-        let people = self.people.as_ref();
-        let people = people.map_or(0, |people| attending(model.unet.config(), people, latents));
-        let denoise = denoising(model.unet.config(), controls, rows, latents) + rows * people;
+        let people = self.people.iter().flat_map(|people| &people.identities);
+        let tokens: Vec<u64> = people.map(|one| rows_of(&one.tokens)).collect();
+        let people = attending(model.unet.config(), &tokens, latents);
+        let hints = self.modalities.iter().map(|modality| {
+            let encoder = modality.net.encoder();
+            2 * encoder.width() as u64 * area(size) + encoder.outputs() as u64 * area(latents)
+        });
+        let denoise = denoising(model.unet.config(), controls, rows, latents)
+            + rows * people
+            + hints.sum::<u64>();
         let tile = self.tiling.map_or(size, |tiling| {
             size.map(|side| side.min(tiling.tile.max(8) as u64))
         });
@@ -111,14 +120,35 @@ impl RestoreRequest<'_> {
         let rows = if self.guidance.scale > 1.0 { 2 } else { 1 };
         let latents = vae.latent_size(size);
         let way = self.steps as u64 * area(latents) * vae.0.latent_channels as u64;
-        let denoise = denoising(model.unet.config(), std::iter::empty(), rows, latents) + way;
+        let unet = model.unet.config();
+        let control = self.landmark_control.iter();
+        let control = control.map(|control| control.net.config());
+        let denoise = denoising(unet, control, rows, latents) + way;
+        let denoise = denoise + rows * attending(unet, &self.longest_identity(), latents);
         let values = [vae.encoding(size), denoise, vae.decoding(size)];
         let (width, height) = self.picture.dimensions();
         let pixels = u64::from(width) * u64::from(height);
         // Every face has a mask as large as the picture.
-        let faces = pixels * 8 * self.faces.len() as u64;
-        JobMemory::of_values(values).plus(PICTURE * pixels + faces)
+        let count = match &self.search {
+            Some(search) if self.faces.is_empty() => search.filter.most.unwrap_or(FACES),
+            _ => self.faces.len(),
+        };
+        let faces = pixels.saturating_mul(8).saturating_mul(count as u64);
+        JobMemory::of_values(values).plus(faces.saturating_add(PICTURE * pixels))
     }
+
+    /// Tokens of the face that has the most; none if no face is to show anybody.
+    fn longest_identity(&self) -> Vec<u64> {
+        let given = self.faces.iter().map(|face| &face.identity);
+        let sought = self.search.iter().flat_map(|search| &search.people);
+        let all = given.chain(sought.map(|person| &person.identity)).flatten();
+        let tokens = all.map(|one: &FaceIdentity| rows_of(&one.tokens));
+        tokens.max().into_iter().collect()
+    }
+}
+
+fn rows_of(tokens: &IdentityTokens) -> u64 {
+    tokens.conditional.dims()[0] as u64
 }
 
 /// Values that live at once while one batch goes through the UNet and its ControlNets.
@@ -147,13 +177,11 @@ fn denoising<'a>(
     rows * (network.max(speaking + residuals) + text) + hints
 }
 
-/// Values that people add to each row: keys and values of their tokens in every layer, their shares of
-/// every grid, and one attention more at the widest place.
-fn attending(unet: &UNetConfig, people: &People<'_>, size: [u64; 2]) -> u64 {
-    let tokens = |one: &PortraitIdentity| one.tokens.conditional.dims()[0] as u64;
-    let tokens: u64 = people.identities.iter().map(tokens).sum();
-    let count = people.identities.len() as u64;
-    let keys = 2 * tokens * text_widths(unet);
+/// Values that people with so many tokens add to each row: keys and values of their tokens in every
+/// layer, their shares of every grid, and one attention more at the widest place.
+fn attending(unet: &UNetConfig, tokens: &[u64], size: [u64; 2]) -> u64 {
+    let count = tokens.len() as u64;
+    let keys = 2 * tokens.iter().sum::<u64>() * text_widths(unet);
     let shares = 2 * count * area(size) * unet.encoder.stages.len() as u64;
     let widest = unet
         .encoder

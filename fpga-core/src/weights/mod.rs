@@ -45,7 +45,10 @@ pub use lora::{Lora, LoraPart, merge_text_loras, merge_unet_loras, save_unet_lor
 pub use model_folder::{ModelFolder, read_json};
 pub use projector_names::projector_names;
 pub use random_read::RandomRead;
-pub use rep_controlnet::{load_delta, load_rep_controlnet, save_delta, save_rep_controlnet};
+pub use rep_controlnet::{
+    delta_from_source, load_delta, load_rep_controlnet, rep_controlnet_from_source, save_delta,
+    save_rep_controlnet,
+};
 pub use save::{save, save_json, save_values};
 pub use single_file::{SingleFile, controlnet_from_file, controlnet_from_source, vae_from_file};
 pub use source::TensorSource;

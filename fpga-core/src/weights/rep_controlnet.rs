@@ -40,12 +40,24 @@ pub fn load_rep_controlnet(
     storage: Storage,
     device: &Device,
 ) -> Result<(RepControlNet, LoadReport)> {
-    let source = TensorSource::open(path)?;
+    rep_controlnet_from_source(&TensorSource::open(path)?, unet, storage, device)
+}
+
+/// The same from a checkpoint that was opened before.
+///
+/// # Errors
+/// As [`load`](super::load()).
+pub fn rep_controlnet_from_source(
+    source: &TensorSource,
+    unet: &UNet,
+    storage: Storage,
+    device: &Device,
+) -> Result<(RepControlNet, LoadReport)> {
     let clause = || format!("loading {}", source.origin().display());
     let to = (storage, device);
-    let (modal, report) = read_set(&source, unet, &rep_names(), to).context(clause)?;
-    let encoder = read_encoder(&source, to).context(clause)?;
-    let coefficients = coefficients(&source).context(clause)?;
+    let (modal, report) = read_set(source, unet, &rep_names(), to).context(clause)?;
+    let encoder = read_encoder(source, to).context(clause)?;
+    let coefficients = coefficients(source).context(clause)?;
     let net = RepControlNet::new(encoder, modal, coefficients).context(clause)?;
     Ok((net, report))
 }
@@ -70,14 +82,26 @@ pub fn load_delta(
     storage: Storage,
     device: &Device,
 ) -> Result<(ModalDelta, LoadReport)> {
-    let source = TensorSource::open(path)?;
+    delta_from_source(&TensorSource::open(path)?, unet, storage, device)
+}
+
+/// The same from a checkpoint that was opened before.
+///
+/// # Errors
+/// As [`load`](super::load()).
+pub fn delta_from_source(
+    source: &TensorSource,
+    unet: &UNet,
+    storage: Storage,
+    device: &Device,
+) -> Result<(ModalDelta, LoadReport)> {
     let clause = || format!("loading {}", source.origin().display());
     let to = (storage, device);
-    let (weights, report) = read_set(&source, unet, &unet_names(), to).context(clause)?;
+    let (weights, report) = read_set(source, unet, &unet_names(), to).context(clause)?;
     let delta = ModalDelta {
         weights,
-        encoder: read_encoder(&source, to).context(clause)?,
-        coefficients: coefficients(&source).context(clause)?,
+        encoder: read_encoder(source, to).context(clause)?,
+        coefficients: coefficients(source).context(clause)?,
     };
     Ok((delta, report))
 }

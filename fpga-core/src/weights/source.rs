@@ -186,6 +186,31 @@ impl TensorSource {
         }
     }
 
+    /// The same tensors, with those that a [`RandomRead`] holds copied into memory: the reader may go.
+    ///
+    /// # Errors
+    /// `Io` if it cannot be read.
+    pub(super) fn kept(mut self) -> Result<Self> {
+        for name in self.entries.keys().cloned().collect::<Vec<_>>() {
+            let entry = &self.entries[&name];
+            if matches!(entry.place, Place::Reader { .. }) {
+                let mut bytes = Vec::new();
+                self.stream(entry, View::Whole, &mut |piece| {
+                    bytes.extend_from_slice(piece);
+                    Ok(())
+                })?;
+                let place = Place::Reader {
+                    reader: Arc::new(bytes),
+                    start: 0,
+                };
+                self.entries
+                    .entry(name)
+                    .and_modify(|entry| entry.place = place);
+            }
+        }
+        Ok(self)
+    }
+
     /// Bytes that the tensors of floating-point numbers take once they are loaded.
     pub fn loaded_bytes(&self, storage: Storage) -> u64 {
         let bytes = |entry: &Entry| {

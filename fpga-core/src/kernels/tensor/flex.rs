@@ -363,6 +363,7 @@ pub(super) fn tensor_from<const D: usize>(
     wrap(bytes, Layout::contiguous(shape.into()))
 }
 
+#[cfg(feature = "train")]
 pub(super) fn tensor_of<const D: usize>(shape: [usize; D], values: Vec<f32>) -> Tensor<D> {
     wrap(Bytes::from_elems(values), Layout::contiguous(shape.into()))
 }
@@ -373,6 +374,7 @@ pub(super) fn map_from(shape: Shape, fill: impl FnOnce(&mut [f32])) -> Tensor<4>
 }
 
 /// `[b, c, h, w]` over NHWC memory.
+#[cfg(feature = "train")]
 pub(super) fn map_of(shape: Shape, values: Vec<f32>) -> Tensor<4> {
     wrap(Bytes::from_elems(values), nhwc(shape))
 }

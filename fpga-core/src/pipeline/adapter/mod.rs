@@ -106,7 +106,8 @@ impl IdentityAdapter {
                 .as_ref()
                 .map(|folder| load_vision(folder, storage, device))
                 .transpose()?,
-            lora: file.lora()?,
+            // Read when it is merged, which may be long after the file's reader has gone.
+            lora: file.lora()?.map(Lora::kept).transpose()?,
             device: device.clone(),
         };
         adapter.check_vision()?;

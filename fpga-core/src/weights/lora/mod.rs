@@ -106,6 +106,17 @@ impl Lora {
         })
     }
 
+    /// The same with all values in memory that do not lie in a file: what it was opened from may go.
+    ///
+    /// # Errors
+    /// `Io` if they cannot be read.
+    pub fn kept(self) -> Result<Self> {
+        Ok(Self {
+            source: self.source.kept()?,
+            ..self
+        })
+    }
+
     /// The file that was opened.
     pub fn origin(&self) -> &Path {
         self.source.origin()

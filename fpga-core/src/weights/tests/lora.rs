@@ -2,6 +2,7 @@
 //! (`tests/fixtures/lora/make.py`).
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use burn::tensor::{DType, Device, Int, Tensor};
 
@@ -9,7 +10,8 @@ use super::{file_of, weights};
 use crate::text::ClipText;
 use crate::unet::{Conditioning, UNet};
 use crate::weights::{
-    Lora, LoraPart, ModelFolder, Storage, TensorSource, merge_text_loras, merge_unet_loras,
+    Lora, LoraPart, ModelFolder, RandomRead, Storage, TensorSource, merge_text_loras,
+    merge_unet_loras,
 };
 
 fn fixture(file: &str) -> PathBuf {
@@ -120,6 +122,37 @@ fn text_models_change_too() {
         assert!(error < 1e-4, "{file}: {error:e}");
         assert_eq!(lora.unet_only().changes(LoraPart::Text), 0);
     }
+}
+
+/// Bytes that can be taken away.
+#[derive(Debug)]
+struct Lent(Mutex<Option<Vec<u8>>>);
+
+impl RandomRead for Lent {
+    fn size(&self) -> u64 {
+        self.0.lock().unwrap().as_ref().map_or(0, RandomRead::size)
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<()> {
+        let bytes = self.0.lock().unwrap();
+        let bytes = bytes.as_ref().ok_or(std::io::ErrorKind::UnexpectedEof)?;
+        bytes.read_exact_at(buffer, offset)
+    }
+}
+
+#[test]
+fn a_kept_lora_outlives_its_reader() {
+    let base = unet("sd1", Storage::F32);
+    let bytes = std::fs::read(fixture("kohya.safetensors")).unwrap();
+    let lent = Arc::new(Lent(Mutex::new(Some(bytes))));
+    let source = TensorSource::from_reader("lent", lent.clone()).unwrap();
+    let lora = Lora::from_source(source).unwrap();
+    let kept = lora.clone().kept().unwrap();
+    lent.0.lock().unwrap().take();
+    assert!(merge_unet_loras(&base, &[(&lora, 0.8)]).is_err());
+    let merged = merge_unet_loras(&base, &[(&kept, 0.8)]).unwrap();
+    let error = error_of(predict(&merged), "kohya");
+    assert!(error < 1e-4, "{error:e}");
 }
 
 #[test]
