@@ -4,7 +4,7 @@ import subprocess
 import time
 
 # Peers' threads spin for a while after a run; let them come to rest before the next one starts.
-REST = 0.1
+REST = 0.5
 
 
 class Worker:

@@ -99,7 +99,7 @@ impl<'a> Linear<'a> {
             let count = together.min(panels - first);
             self.pack(level, first, count, Shared::new(&mut packed));
             let blocks = rows.div_ceil(ROWS);
-            let groups = (3 * threads()).div_ceil(blocks).min(count);
+            let groups = (8 * threads()).div_ceil(blocks).min(count);
             for_each(blocks * groups, |task| {
                 let (block, group) = (task / groups, task % groups);
                 level.run(MultiplyRows {
