@@ -3780,6 +3780,50 @@ FPGA_API void fpga_poses_free(struct fpga_poses *poses);
 FPGA_API void fpga_pose_estimator_free(struct fpga_pose_estimator *estimator);
 
 /**
+ * Draws bodies on black, as OpenPose's and DWPose's ControlNets read them, and copies the picture as rows
+ * of red, green and blue bytes.
+ *
+ * Each body has `points_per_body` points, as `fpga_poses_get` gives them: 18, or 134 with feet, face and
+ * hands; x, y and score of each, one body after the other. Scores up to 0.3 count as not seen. `stride` and
+ * `capacity` as in `fpga_generation_copy_picture`.
+ *
+ * Ownership: `points` is borrowed for the call; `pixels` stays the caller's.
+ * Threads: any.
+ * NULL: `points` may be NULL if `num_bodies` is 0; `pixels` must not be NULL.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_BUFFER_TOO_SMALL`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_draw_bodies(const float *points,
+                             size_t num_bodies,
+                             size_t points_per_body,
+                             uint32_t width,
+                             uint32_t height,
+                             uint8_t *pixels,
+                             size_t stride,
+                             size_t capacity);
+
+/**
+ * Draws the five points of faces on black, as InstantID's ControlNet reads them, and copies the picture as
+ * rows of red, green and blue bytes.
+ *
+ * `landmarks` are ten numbers per face, as in `fpga_face`, one face after the other. `stride` and `capacity`
+ * as in `fpga_generation_copy_picture`.
+ *
+ * Ownership: `landmarks` is borrowed for the call; `pixels` stays the caller's.
+ * Threads: any.
+ * NULL: `landmarks` may be NULL if `num_faces` is 0; `pixels` must not be NULL.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_BUFFER_TOO_SMALL`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_draw_landmarks(const float *landmarks,
+                                size_t num_faces,
+                                uint32_t width,
+                                uint32_t height,
+                                uint8_t *pixels,
+                                size_t stride,
+                                size_t capacity);
+
+/**
  * Sets every field to its default, as `FPGA_FACE_INIT` does.
  *
  * `size` is `sizeof *face`; it becomes `struct_size`.

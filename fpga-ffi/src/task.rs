@@ -51,7 +51,7 @@ impl Task {
         }
         let adapters = task.adapter().into_iter().chain(task.words_adapter());
         let check = |adapter: &fpga_adapter| context.check_device("adapter", &adapter.context);
-        adapters.map(check).collect()
+        adapters.into_iter().try_for_each(check)
     }
 
     pub(crate) fn run(
