@@ -2946,6 +2946,18 @@ fpga_status fpga_lora_num_changes(const struct fpga_lora *lora,
                                   size_t *num_changes);
 
 /**
+ * Writes how many bytes a model with this LoRA will not share with the model without it, at most.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_SHAPE` if the halves of a pair do not fit each other; `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_lora_memory(const struct fpga_lora *lora,
+                             uint64_t *bytes);
+
+/**
  * Makes the model with LoRAs added up. `model` stays as it is, bit for bit: taking a LoRA off is freeing
  * the model with it.
  *
@@ -3258,6 +3270,30 @@ fpga_status fpga_adapter_load_source(const struct fpga_model *model,
                                      const struct fpga_source *source,
                                      const struct fpga_adapter_params *params,
                                      struct fpga_adapter **adapter);
+
+/**
+ * Writes how many bytes an adapter's weights will take with its CLIP vision model, without reading them.
+ *
+ * Ownership: all pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: `params` may be NULL for the defaults; nothing else may.
+ * Errors: `FPGA_STATUS_IO`, `FPGA_STATUS_FORMAT`, `FPGA_STATUS_UNSUPPORTED`; those that `fpga_adapter_load`
+ * has for its arguments.
+ */
+FPGA_API
+fpga_status fpga_adapter_estimate_memory(const char *path,
+                                         const struct fpga_adapter_params *params,
+                                         uint64_t *bytes);
+
+/**
+ * Writes how many bytes the weights of an adapter take, by the library's estimate.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API fpga_status fpga_adapter_memory(const struct fpga_adapter *adapter, uint64_t *bytes);
 
 /**
  * Writes which adapter it is: one of `fpga_adapter_kind`.

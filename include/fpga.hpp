@@ -381,6 +381,12 @@ public:
         return detail::number<std::size_t>(
             [&](std::size_t *count) { return fpga_lora_num_changes(get(), part, count); });
     }
+    /* What a model with it does not share with the model without, at most. */
+    std::uint64_t memory() const
+    {
+        return detail::number<std::uint64_t>(
+            [this](std::uint64_t *bytes) { return fpga_lora_memory(get(), bytes); });
+    }
     /* For model::with. */
     fpga_lora_use at(double strength) const
     {
