@@ -2946,6 +2946,18 @@ fpga_status fpga_lora_num_changes(const struct fpga_lora *lora,
                                   size_t *num_changes);
 
 /**
+ * Writes how many bytes a model with this LoRA will not share with the model without it, at most.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_SHAPE` if the halves of a pair do not fit each other; `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_lora_memory(const struct fpga_lora *lora,
+                             uint64_t *bytes);
+
+/**
  * Makes the model with LoRAs added up. `model` stays as it is, bit for bit: taking a LoRA off is freeing
  * the model with it.
  *
@@ -3258,6 +3270,30 @@ fpga_status fpga_adapter_load_source(const struct fpga_model *model,
                                      const struct fpga_source *source,
                                      const struct fpga_adapter_params *params,
                                      struct fpga_adapter **adapter);
+
+/**
+ * Writes how many bytes an adapter's weights will take with its CLIP vision model, without reading them.
+ *
+ * Ownership: all pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: `params` may be NULL for the defaults; nothing else may.
+ * Errors: `FPGA_STATUS_IO`, `FPGA_STATUS_FORMAT`, `FPGA_STATUS_UNSUPPORTED`; those that `fpga_adapter_load`
+ * has for its arguments.
+ */
+FPGA_API
+fpga_status fpga_adapter_estimate_memory(const char *path,
+                                         const struct fpga_adapter_params *params,
+                                         uint64_t *bytes);
+
+/**
+ * Writes how many bytes the weights of an adapter take, by the library's estimate.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API fpga_status fpga_adapter_memory(const struct fpga_adapter *adapter, uint64_t *bytes);
 
 /**
  * Writes which adapter it is: one of `fpga_adapter_kind`.
@@ -3778,6 +3814,50 @@ FPGA_API void fpga_poses_free(struct fpga_poses *poses);
  * NULL: does nothing.
  */
 FPGA_API void fpga_pose_estimator_free(struct fpga_pose_estimator *estimator);
+
+/**
+ * Draws bodies on black, as OpenPose's and DWPose's ControlNets read them, and copies the picture as rows
+ * of red, green and blue bytes.
+ *
+ * Each body has `points_per_body` points, as `fpga_poses_get` gives them: 18, or 134 with feet, face and
+ * hands; x, y and score of each, one body after the other. Scores up to 0.3 count as not seen. `stride` and
+ * `capacity` as in `fpga_generation_copy_picture`.
+ *
+ * Ownership: `points` is borrowed for the call; `pixels` stays the caller's.
+ * Threads: any.
+ * NULL: `points` may be NULL if `num_bodies` is 0; `pixels` must not be NULL.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_BUFFER_TOO_SMALL`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_draw_bodies(const float *points,
+                             size_t num_bodies,
+                             size_t points_per_body,
+                             uint32_t width,
+                             uint32_t height,
+                             uint8_t *pixels,
+                             size_t stride,
+                             size_t capacity);
+
+/**
+ * Draws the five points of faces on black, as InstantID's ControlNet reads them, and copies the picture as
+ * rows of red, green and blue bytes.
+ *
+ * `landmarks` are ten numbers per face, as in `fpga_face`, one face after the other. `stride` and `capacity`
+ * as in `fpga_generation_copy_picture`.
+ *
+ * Ownership: `landmarks` is borrowed for the call; `pixels` stays the caller's.
+ * Threads: any.
+ * NULL: `landmarks` may be NULL if `num_faces` is 0; `pixels` must not be NULL.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_BUFFER_TOO_SMALL`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_draw_landmarks(const float *landmarks,
+                                size_t num_faces,
+                                uint32_t width,
+                                uint32_t height,
+                                uint8_t *pixels,
+                                size_t stride,
+                                size_t capacity);
 
 /**
  * Sets every field to its default, as `FPGA_FACE_INIT` does.

@@ -185,6 +185,30 @@ private:
     std::vector<std::uint8_t> pixels_;
 };
 
+/* Bodies on black, as OpenPose's and DWPose's ControlNets read them: 18 or 134 points of each, x, y and
+   score. */
+inline image draw_bodies(const std::vector<float> &points, std::size_t points_per_body,
+                         std::uint32_t width, std::uint32_t height)
+{
+    image drawing(width, height);
+    const std::size_t each = 3 * points_per_body;
+    detail::check(fpga_draw_bodies(points.data(), each == 0 ? 0 : points.size() / each,
+                                   points_per_body, width, height, drawing.pixels().data(),
+                                   drawing.stride(), drawing.pixels().size()));
+    return drawing;
+}
+
+/* Five points of faces on black, as InstantID's ControlNet reads them: ten numbers of each. */
+inline image draw_landmarks(const std::vector<float> &landmarks, std::uint32_t width,
+                            std::uint32_t height)
+{
+    image drawing(width, height);
+    detail::check(fpga_draw_landmarks(landmarks.data(), landmarks.size() / 10, width, height,
+                                      drawing.pixels().data(), drawing.stride(),
+                                      drawing.pixels().size()));
+    return drawing;
+}
+
 inline std::string version() { return fpga_version(); }
 
 /* A device of this machine. */
@@ -356,6 +380,12 @@ public:
     {
         return detail::number<std::size_t>(
             [&](std::size_t *count) { return fpga_lora_num_changes(get(), part, count); });
+    }
+    /* What a model with it does not share with the model without, at most. */
+    std::uint64_t memory() const
+    {
+        return detail::number<std::uint64_t>(
+            [this](std::uint64_t *bytes) { return fpga_lora_memory(get(), bytes); });
     }
     /* For model::with. */
     fpga_lora_use at(double strength) const

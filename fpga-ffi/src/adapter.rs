@@ -91,7 +91,7 @@ pub struct fpga_adapter {
     pub(crate) context: Arc<fpga_context>,
     pub(crate) adapter: IdentityAdapter,
     /// What its weights take.
-    _memory: Reservation,
+    memory: Reservation,
 }
 
 impl Handle for fpga_adapter {
@@ -115,7 +115,7 @@ impl fpga_adapter {
         Ok(Arc::new(Self {
             context: Arc::clone(context),
             adapter,
-            _memory: memory,
+            memory,
         }))
     }
 }
@@ -190,6 +190,52 @@ pub unsafe extern "C" fn fpga_adapter_load_source(
         scope.enter(&model.context)?;
         let open = || AdapterFile::from_source(source.tensors.clone());
         out.give(fpga_adapter::load(&model, &options, open)?);
+        Ok(())
+    })
+}
+
+/// Writes how many bytes an adapter's weights will take with its CLIP vision model, without reading them.
+///
+/// Ownership: all pointers are borrowed for the call.
+/// Threads: any.
+/// NULL: `params` may be NULL for the defaults; nothing else may.
+/// Errors: `FPGA_STATUS_IO`, `FPGA_STATUS_FORMAT`, `FPGA_STATUS_UNSUPPORTED`; those that `fpga_adapter_load`
+/// has for its arguments.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fpga_adapter_estimate_memory(
+    path: *const c_char,
+    params: *const fpga_adapter_params,
+    bytes: *mut u64,
+) -> fpga_status {
+    guard(|_| {
+        // SAFETY: the caller's contract for an output, a string and a params struct.
+        let (out, path, options) = unsafe {
+            (
+                Out::new(bytes, "bytes")?,
+                text(path, "path")?,
+                options(params)?,
+            )
+        };
+        out.set(options.loaded_bytes(&AdapterFile::open(path)?)?);
+        Ok(())
+    })
+}
+
+/// Writes how many bytes the weights of an adapter take, by the library's estimate.
+///
+/// Ownership: both pointers are borrowed for the call.
+/// Threads: any.
+/// NULL: neither pointer may be NULL.
+/// Errors: `FPGA_STATUS_NULL_POINTER`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fpga_adapter_memory(
+    adapter: *const fpga_adapter,
+    bytes: *mut u64,
+) -> fpga_status {
+    guard(|_| {
+        // SAFETY: the caller's contract for an output and a handle.
+        let (out, adapter) = unsafe { (Out::new(bytes, "bytes")?, borrow(adapter)?) };
+        out.set(adapter.memory.bytes());
         Ok(())
     })
 }

@@ -75,6 +75,8 @@ mod landmarks;
 
 mod pose;
 
+mod drawing;
+
 mod face;
 
 mod identity;
@@ -117,6 +119,7 @@ pub use delta::*;
 pub use detection::*;
 pub use detector::*;
 pub use device::*;
+pub use drawing::*;
 pub use embedder::*;
 pub use error::*;
 pub use face::*;

@@ -186,6 +186,22 @@ pub unsafe extern "C" fn fpga_lora_num_changes(
     })
 }
 
+/// Writes how many bytes a model with this LoRA will not share with the model without it, at most.
+///
+/// Ownership: both pointers are borrowed for the call.
+/// Threads: any.
+/// NULL: neither pointer may be NULL.
+/// Errors: `FPGA_STATUS_SHAPE` if the halves of a pair do not fit each other; `FPGA_STATUS_NULL_POINTER`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fpga_lora_memory(lora: *const fpga_lora, bytes: *mut u64) -> fpga_status {
+    guard(|_| {
+        // SAFETY: the caller's contract for an output and a handle.
+        let (out, lora) = unsafe { (Out::new(bytes, "bytes")?, borrow(lora)?) };
+        out.set(lora.lora.changed_bytes()?);
+        Ok(())
+    })
+}
+
 /// Makes the model with LoRAs added up. `model` stays as it is, bit for bit: taking a LoRA off is freeing
 /// the model with it.
 ///

@@ -159,6 +159,7 @@ static void null_is_refused_by_what_changes_a_model(void)
     fpga_delta *delta = GARBAGE(fpga_delta);
     fpga_model *model = GARBAGE(fpga_model);
     fpga_person_report person;
+    uint64_t large = 5;
     uint32_t number = 5;
     size_t size = 5;
     double real = 5;
@@ -173,6 +174,9 @@ static void null_is_refused_by_what_changes_a_model(void)
     CHECK(fpga_adapter_load(NULL, "x", NULL, &adapter) == NULL_POINTER && adapter == NULL);
     CHECK(fpga_adapter_load_source(NULL, NULL, NULL, &adapter) == NULL_POINTER);
     CHECK(fpga_adapter_get_kind(NULL, &number) == NULL_POINTER);
+    CHECK(fpga_adapter_estimate_memory(NULL, NULL, &large) == NULL_POINTER);
+    CHECK(fpga_adapter_memory(NULL, &large) == NULL_POINTER);
+    CHECK(fpga_lora_memory(NULL, &large) == NULL_POINTER && large == 5);
     CHECK(fpga_model_with_adapter(NULL, NULL, &model) == NULL_POINTER && model == NULL);
     CHECK(fpga_identity_new(NULL, NULL, 0, &identity) == NULL_POINTER && identity == NULL);
     CHECK(fpga_generation_num_people(NULL, &size) == NULL_POINTER);

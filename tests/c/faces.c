@@ -353,6 +353,57 @@ static void landmarks_and_poses(const fpga_context *context, const fpga_image_vi
     fpga_pose_estimator_free(NULL);
 }
 
+static void drawings_are_conditions(void)
+{
+    enum { SIDE = 64, SIZE = 3 * SIDE * SIDE };
+    static uint8_t black[SIZE], drawing[SIZE], other[SIZE];
+    float points[402] = {0};
+    for (int index = 0; index < 18; index++) {
+        points[3 * index] = (float)(10 + 2 * index);
+        points[3 * index + 1] = (float)(50 - 2 * index);
+        points[3 * index + 2] = 1;
+    }
+    OK(fpga_draw_bodies(NULL, 0, 18, SIDE, SIDE, drawing, 3 * SIDE, SIZE));
+    CHECK(memcmp(drawing, black, SIZE) == 0);
+    OK(fpga_draw_bodies(points, 1, 18, SIDE, SIDE, drawing, 3 * SIDE, SIZE));
+    CHECK(memcmp(drawing, black, SIZE) != 0);
+    OK(fpga_draw_bodies(points, 1, 134, SIDE, SIDE, other, 3 * SIDE, SIZE));
+    CHECK(memcmp(drawing, other, SIZE) == 0); /* Points that are not seen are not drawn. */
+    for (int index = 24; index < 134; index++) {
+        points[3 * index] = points[3 * index + 1] = (float)(index % SIDE);
+        points[3 * index + 2] = 1;
+    }
+    OK(fpga_draw_bodies(points, 1, 134, SIDE, SIDE, other, 3 * SIDE, SIZE));
+    CHECK(memcmp(drawing, other, SIZE) != 0);
+    for (int index = 0; index < 18; index++) {
+        points[3 * index + 2] = 0.3f;
+    }
+    OK(fpga_draw_bodies(points, 1, 18, SIDE, SIDE, drawing, 3 * SIDE, SIZE));
+    CHECK(memcmp(drawing, black, SIZE) == 0);
+    points[0] = NAN;
+    points[1] = -1e30f;
+    points[2] = points[5] = 1;
+    OK(fpga_draw_bodies(points, 1, 18, SIDE, SIDE, drawing, 3 * SIDE, SIZE));
+    CHECK(fpga_draw_bodies(points, 1, 17, SIDE, SIDE, drawing, 3 * SIDE, SIZE) ==
+          FPGA_STATUS_INVALID_ARGUMENT);
+    CHECK(fpga_draw_bodies(points, SIZE_MAX, 18, SIDE, SIDE, drawing, 3 * SIDE, SIZE) ==
+          FPGA_STATUS_INVALID_ARGUMENT);
+    CHECK(fpga_draw_bodies(points, 1, 18, 0, SIDE, drawing, 3 * SIDE, SIZE) ==
+          FPGA_STATUS_INVALID_ARGUMENT);
+    CHECK(fpga_draw_bodies(points, 1, 18, SIDE, 100000, drawing, 3 * SIDE, SIZE) ==
+          FPGA_STATUS_INVALID_ARGUMENT);
+    CHECK(fpga_draw_bodies(points, 1, 18, SIDE, SIDE, drawing, 3 * SIDE, SIZE - 1) ==
+          FPGA_STATUS_BUFFER_TOO_SMALL);
+    CHECK(fpga_draw_bodies(NULL, 1, 18, SIDE, SIDE, drawing, 3 * SIDE, SIZE) ==
+          FPGA_STATUS_NULL_POINTER);
+    OK(fpga_draw_landmarks(POINTS, 1, SIDE, SIDE, drawing, 3 * SIDE, SIZE));
+    CHECK(memcmp(drawing, black, SIZE) != 0);
+    CHECK(fpga_draw_landmarks(NULL, 1, SIDE, SIDE, drawing, 3 * SIDE, SIZE) ==
+          FPGA_STATUS_NULL_POINTER);
+    CHECK(fpga_draw_landmarks(POINTS, 1, SIDE, SIDE, NULL, 3 * SIDE, SIZE) ==
+          FPGA_STATUS_NULL_POINTER);
+}
+
 static fpga_restoration *restore(const fpga_model *model, const fpga_image_view *picture,
                                  const fpga_face *faces, size_t num_faces,
                                  const fpga_restore_params *params)
@@ -856,6 +907,7 @@ int main(int argc, char **argv)
     embedders(context, &picture, argv[4], argv[6]);
     parsers(context, &picture, argv[5], argv[6]);
     landmarks_and_poses(context, &picture, argv[6]);
+    drawings_are_conditions();
     OK(fpga_model_load(context, argv[1], NULL, &model));
     OK(fpga_adapter_load(model, argv[2], NULL, &adapter));
     OK(fpga_adapter_load(model, argv[2], NULL, &other));

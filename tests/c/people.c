@@ -218,8 +218,11 @@ static void memory_is_counted(const char *model_path, const char *adapter_path)
     OK(fpga_context_new(&how, &context));
     OK(fpga_model_load(context, model_path, NULL, &model));
     const uint64_t before = in_use(context);
+    uint64_t expected = 0, own = 0;
+    OK(fpga_adapter_estimate_memory(adapter_path, NULL, &expected));
     OK(fpga_adapter_load(model, adapter_path, NULL, &adapter));
-    CHECK(in_use(context) > before);
+    OK(fpga_adapter_memory(adapter, &own));
+    CHECK(own > 0 && own == expected && in_use(context) == before + own);
     fpga_identity *identity = identity_of(adapter, 2);
     fpga_person person = FPGA_PERSON_INIT;
     person.identity = identity;

@@ -89,8 +89,10 @@ static void loras_change_a_copy(const fpga_context *context, const fpga_model *m
     once.strength = 4;
     const uint64_t before = in_use(context);
     OK(fpga_model_with_loras(model, &once, 1, &changed));
-    uint64_t own = 0;
+    uint64_t own = 0, expected = 0;
     OK(fpga_model_memory(changed, &own));
+    OK(fpga_lora_memory(lora, &expected));
+    CHECK(own == expected);
     CHECK(own == 4 * (8 * 8 + 12 * 12) && in_use(context) == before + own);
     picture_of(changed, &params, with);
     CHECK(!same(plain, with));
