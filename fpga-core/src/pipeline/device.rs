@@ -1,9 +1,9 @@
-//! Devices by name, read in one place: `cpu`, `cuda:0`, `wgpu:0`.
+//! Devices by name, read in one place: `cpu`, `cuda:0`, `wgpu:0`, `wgpu:discrete`, `wgpu:integrated`.
 
 use std::fmt;
 use std::str::FromStr;
 
-use burn::tensor::Device;
+use burn::tensor::{DType, Device};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -15,8 +15,19 @@ pub enum DeviceChoice {
     Cpu,
     /// The NVIDIA card of this index.
     Cuda(usize),
-    /// The discrete card of this index, through Vulkan, Metal or DirectX 12.
-    Wgpu(usize),
+    /// Whatever Vulkan, Metal or DirectX 12 reach.
+    Wgpu(WgpuAdapter),
+}
+
+/// One of the adapters that graphics drivers offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WgpuAdapter {
+    /// Of all, in the drivers' order; software rasterisers count too.
+    Any(usize),
+    /// Of the cards with memory of their own.
+    Discrete(usize),
+    /// Of those that share the processor's.
+    Integrated(usize),
 }
 
 /// Cards that are looked for.
@@ -25,17 +36,24 @@ const MAX_CARDS: usize = 64;
 impl FromStr for DeviceChoice {
     type Err = Error;
 
-    /// Reads `cpu`, `cuda`, `cuda:INDEX`, `wgpu` or `wgpu:INDEX`.
+    /// Reads `cpu`, `cuda`, `cuda:INDEX`, `wgpu`, `wgpu:INDEX`, `wgpu:discrete`, `wgpu:discrete:INDEX`,
+    /// `wgpu:integrated` or `wgpu:integrated:INDEX`.
     fn from_str(name: &str) -> Result<Self> {
-        let (kind, index) = name.split_once(':').unwrap_or((name, "0"));
-        let index = index.parse::<usize>().ok();
+        let (kind, index) = match name.rsplit_once(':') {
+            Some((kind, index)) if index.starts_with(|first: char| first.is_ascii_digit()) => {
+                (kind, index.parse::<usize>().ok())
+            }
+            _ => (name, Some(0)),
+        };
         match (kind, index) {
             ("cpu", Some(0)) => Ok(Self::Cpu),
             ("cuda", Some(index)) => Ok(Self::Cuda(index)),
-            ("wgpu", Some(index)) => Ok(Self::Wgpu(index)),
+            ("wgpu", Some(index)) => Ok(Self::Wgpu(WgpuAdapter::Any(index))),
+            ("wgpu:discrete", Some(index)) => Ok(Self::Wgpu(WgpuAdapter::Discrete(index))),
+            ("wgpu:integrated", Some(index)) => Ok(Self::Wgpu(WgpuAdapter::Integrated(index))),
             _ => Err(device_error(
                 name,
-                "no such device; known are cpu, cuda:INDEX, wgpu:INDEX",
+                "no such device; known are cpu, cuda:INDEX, wgpu:INDEX, wgpu:discrete, wgpu:integrated",
             )),
         }
     }
@@ -46,7 +64,9 @@ impl fmt::Display for DeviceChoice {
         match self {
             Self::Cpu => write!(f, "cpu"),
             Self::Cuda(index) => write!(f, "cuda:{index}"),
-            Self::Wgpu(index) => write!(f, "wgpu:{index}"),
+            Self::Wgpu(WgpuAdapter::Any(index)) => write!(f, "wgpu:{index}"),
+            Self::Wgpu(WgpuAdapter::Discrete(index)) => write!(f, "wgpu:discrete:{index}"),
+            Self::Wgpu(WgpuAdapter::Integrated(index)) => write!(f, "wgpu:integrated:{index}"),
         }
     }
 }
@@ -58,13 +78,18 @@ pub struct DeviceEntry {
     pub choice: DeviceChoice,
     /// What it is, for people.
     pub name: String,
+    /// Bytes of its memory; `None` where nobody says, which is so for cards.
+    pub memory: Option<u64>,
+    /// In which of `f32`, `f16`, `bf16` it computes; weights may be kept in any of them everywhere.
+    pub dtypes: Vec<&'static str>,
 }
 
 impl DeviceChoice {
     /// Every device that can be opened, the CPU first. Cards are opened to find that out, which may
     /// take seconds.
     pub fn list() -> Vec<DeviceEntry> {
-        let kinds: [fn(usize) -> Self; 2] = [Self::Cuda, Self::Wgpu];
+        let wgpu = |index| Self::Wgpu(WgpuAdapter::Any(index));
+        let kinds: [fn(usize) -> Self; 2] = [Self::Cuda, wgpu];
         let cards = kinds
             .into_iter()
             .flat_map(|kind| (0..MAX_CARDS).map(kind).map_while(Self::entry));
@@ -81,7 +106,22 @@ impl DeviceChoice {
             }
             Self::Cuda(_) | Self::Wgpu(_) => card_name(&device).unwrap_or_default(),
         };
-        Some(DeviceEntry { choice: self, name })
+        let computes = |(_, dtype): &(_, DType)| device.supports_dtype(*dtype);
+        let dtypes = [
+            ("f32", DType::F32),
+            ("f16", DType::F16),
+            ("bf16", DType::BF16),
+        ];
+        let dtypes = dtypes.into_iter().filter(computes).map(|(name, _)| name);
+        Some(DeviceEntry {
+            choice: self,
+            name,
+            memory: match self {
+                Self::Cpu => system_memory(),
+                Self::Cuda(_) | Self::Wgpu(_) => None,
+            },
+            dtypes: dtypes.collect(),
+        })
     }
 
     /// The device itself.
@@ -93,12 +133,9 @@ impl DeviceChoice {
             #[cfg(feature = "flex")]
             Self::Cpu => Ok(Device::flex()),
             #[cfg(feature = "cuda")]
-            Self::Cuda(index) => probed(self, move || Device::cuda(index)),
+            Self::Cuda(index) => probed(self, move || Some(Device::cuda(index))),
             #[cfg(feature = "wgpu")]
-            Self::Wgpu(index) => {
-                use burn::tensor::DeviceKind;
-                probed(self, move || Device::wgpu(DeviceKind::DiscreteGpu(index)))
-            }
+            Self::Wgpu(adapter) => probed(self, move || adapter.open()),
             #[allow(
                 unreachable_patterns,
                 reason = "reachable unless every backend is built"
@@ -126,26 +163,52 @@ fn card_name(_device: &Device) -> Option<String> {
     None
 }
 
+#[cfg(feature = "wgpu")]
+impl WgpuAdapter {
+    /// `None` if there is no such adapter.
+    fn open(self) -> Option<Device> {
+        use burn::tensor::{DeviceKind, DeviceType};
+        match self {
+            Self::Any(index) => Device::enumerate(DeviceType::Wgpu)
+                .into_vec()
+                .into_iter()
+                .nth(index),
+            Self::Discrete(index) => Some(Device::wgpu(DeviceKind::DiscreteGpu(index))),
+            Self::Integrated(index) => Some(Device::wgpu(DeviceKind::IntegratedGpu(index))),
+        }
+    }
+}
+
 /// GPU runtimes panic where a driver or card is missing; asked for one number, they show it here.
 #[cfg(any(feature = "cuda", feature = "wgpu"))]
 fn probed(
     choice: DeviceChoice,
-    open: impl FnOnce() -> Device + std::panic::UnwindSafe,
+    open: impl FnOnce() -> Option<Device> + std::panic::UnwindSafe,
 ) -> Result<Device> {
     use burn::tensor::Tensor;
     let probe = std::panic::catch_unwind(|| {
-        let device = open();
+        let device = open()?;
         let one: f32 = Tensor::<1>::ones([1], &device).into_scalar();
-        (one == 1.0).then_some(device)
+        Some((one == 1.0).then_some(device))
     });
     match probe {
-        Ok(Some(device)) => Ok(device),
-        Ok(None) => Err(device_error(choice, "computes wrong results")),
-        Err(_) => Err(device_error(
+        Ok(Some(Some(device))) => Ok(device),
+        Ok(Some(None)) => Err(device_error(choice, "computes wrong results")),
+        Ok(None) | Err(_) => Err(device_error(
             choice,
             "no driver, or no card of that index; `cpu` always works",
         )),
     }
+}
+
+/// Of the whole machine, where the system tells.
+fn system_memory() -> Option<u64> {
+    let told = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = told
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kilobytes.checked_mul(1024)
 }
 
 fn device_error(device: impl fmt::Display, why: impl Into<String>) -> Error {
@@ -161,14 +224,32 @@ mod tests {
 
     #[test]
     fn names_are_read_and_printed() {
-        for name in ["cpu", "cuda:0", "wgpu:3"] {
+        for name in [
+            "cpu",
+            "cuda:0",
+            "wgpu:3",
+            "wgpu:discrete:1",
+            "wgpu:integrated:0",
+        ] {
             assert_eq!(name.parse::<DeviceChoice>().unwrap().to_string(), name);
         }
         assert_eq!(
             "cuda".parse::<DeviceChoice>().unwrap(),
             DeviceChoice::Cuda(0)
         );
-        for name in ["", "gpu", "cuda:x", "cuda:-1", "cpu:1"] {
+        assert_eq!(
+            "wgpu:discrete".parse::<DeviceChoice>().unwrap(),
+            DeviceChoice::Wgpu(WgpuAdapter::Discrete(0))
+        );
+        for name in [
+            "",
+            "gpu",
+            "cuda:x",
+            "cuda:-1",
+            "cpu:1",
+            "wgpu:",
+            "wgpu:slow:0",
+        ] {
             let error = name.parse::<DeviceChoice>().unwrap_err().to_string();
             assert!(error.contains("known are cpu"), "{name}: {error}");
         }
@@ -180,6 +261,8 @@ mod tests {
         let list = DeviceChoice::list();
         assert_eq!(list[0].choice, DeviceChoice::Cpu);
         assert!(list[0].name.starts_with("CPU, "), "{}", list[0].name);
+        assert!(list[0].dtypes.contains(&"f32"));
+        assert_eq!(list[0].memory.is_some(), cfg!(target_os = "linux"));
         assert!(list.iter().all(|entry| entry.choice.open().is_ok()));
     }
 

@@ -27,7 +27,7 @@ pub use adapter::{
 };
 pub use canvas::Canvas;
 pub use control::{Control, ControlMode, ModalControl};
-pub use device::{DeviceChoice, DeviceEntry};
+pub use device::{DeviceChoice, DeviceEntry, WgpuAdapter};
 pub use generate::{GenerateRequest, Generated, PortraitGenerator, Sampled};
 pub use job::{CancelToken, Level, Monitor, Phase, Progress};
 pub use memory::JobMemory;
