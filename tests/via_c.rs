@@ -259,6 +259,24 @@ fn faces_are_found_told_apart_and_given_to_people() {
     faces_run_silently(&[]);
 }
 
+#[test]
+fn what_was_made_for_another_model_is_refused() {
+    let (folder, files) = (tempfile::tempdir().unwrap(), everything());
+    let adapter = folder.path().join("adapter");
+    models::write_adapter(&adapter);
+    let file = |name: &str| files.path().join(name);
+    let program = compile("mixed", Linking::Shared, &[], folder.path());
+    let arguments = [
+        file("model"),
+        adapter,
+        file("lora.safetensors"),
+        file("rep_controlnet.safetensors"),
+        file("controlnet"),
+        file("single.safetensors"),
+    ];
+    run(&program, &arguments.each_ref().map(|path| path.as_os_str()));
+}
+
 /// What `facial.c` asks for, by the other door.
 fn facial_picture(embedding: &[f32], picture: &RgbImage, parts: &GrayImage) -> RgbImage {
     let device = DeviceChoice::Cpu.open().unwrap();

@@ -4,6 +4,7 @@ use fpga_core::face::Assigned;
 use fpga_core::pipeline::{FaceReport, KeptReason, Verdict};
 
 use crate::growing::Growing;
+use crate::person_report::number;
 use crate::restoration_report::evidence;
 
 /// What became of a face.
@@ -166,10 +167,6 @@ fn figures(verdict: &Verdict) -> (f64, f64) {
         }) => (after - before, limit),
         _ => (NOT, NOT),
     }
-}
-
-fn number(value: usize) -> u32 {
-    u32::try_from(value).unwrap_or(u32::MAX)
 }
 
 impl fpga_face_report {

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use fpga_core::RgbImage;
 use fpga_core::diffusion::Guidance;
-use fpga_core::pipeline::{Canvas, Control, ControlMode, FacialPrompts, GenerateRequest, Prompt};
+use fpga_core::pipeline::{Canvas, FacialPrompts, GenerateRequest, Prompt};
 use fpga_core::vae::Tiling;
 use ndarray::Array2;
 
 use crate::adapter::fpga_adapter;
 use crate::context::fpga_context;
+use crate::control::{self, OwnControl, fpga_control};
 use crate::controlnet::fpga_controlnet;
 use crate::detector::fpga_face_detector;
 use crate::embedder::fpga_face_embedder;
@@ -18,7 +19,7 @@ use crate::facial::fpga_facial_prompts;
 use crate::fault::{Fault, Outcome};
 use crate::growing::{self, Growing};
 use crate::guard::guard;
-use crate::handle::{share, share_optional};
+use crate::handle::share_optional;
 use crate::image::{self, fpga_image_view};
 use crate::modality::{self, OwnModality, fpga_modality};
 use crate::params::{fpga_long_prompt, fpga_noise};
@@ -26,77 +27,6 @@ use crate::person::{self, OwnPeople, fpga_person};
 use crate::sampler::fpga_sampler;
 use crate::status::fpga_status;
 use crate::view::{flag, optional_text, zero};
-
-/// More ControlNets than any job has: such a number was never set.
-const MOST_CONTROLS: usize = 256;
-
-/// To which half of the guidance a ControlNet speaks.
-#[repr(u32)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum fpga_control_mode {
-    /// To prompt and negative prompt alike, with one strength everywhere.
-    Balanced = 1,
-    /// Only to the prompt, and the softer the finer the features: the picture follows the condition even
-    /// where the prompt is empty.
-    Guess = 2,
-}
-
-impl fpga_control_mode {
-    fn from_code(code: u32) -> Outcome<ControlMode> {
-        match code {
-            1 => Ok(ControlMode::Balanced),
-            2 => Ok(ControlMode::Guess),
-            _ => {
-                let why = format!("no such mode: {code}");
-                Err(Fault::argument("fpga_control.mode", why))
-            }
-        }
-    }
-}
-
-/// What one ControlNet says to a job. Start from `FPGA_CONTROL_INIT`. Pointers are borrowed for the
-/// call.
-///
-/// In an array every element has the same `struct_size`, and elements are that many bytes apart.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct fpga_control {
-    /// Size of this struct.
-    pub struct_size: usize,
-    /// The network. The job keeps its own reference.
-    pub controlnet: *const fpga_controlnet,
-    /// What it looks at: RGB, as large as the picture that is made.
-    pub condition: *const fpga_image_view,
-    /// 1 as trained, 0 silent.
-    pub scale: f64,
-    /// Share of the steps at which it starts to speak: 0 to 1.
-    pub window_start: f64,
-    /// Share of the steps at which it ends: 0 to 1.
-    pub window_end: f64,
-    /// One of `fpga_control_mode`.
-    pub mode: u32,
-    /// Must be 0.
-    pub reserved: u32,
-}
-
-// SAFETY: `repr(C)`, `struct_size` first, pointers, floats and integers.
-unsafe impl Growing for fpga_control {
-    const NAME: &'static str = "fpga_control";
-    const FIRST_SIZE: usize = 3 * size_of::<usize>() + 3 * size_of::<f64>() + 8;
-
-    fn defaults() -> Self {
-        Self {
-            struct_size: size_of::<Self>(),
-            controlnet: std::ptr::null(),
-            condition: std::ptr::null(),
-            scale: 1.0,
-            window_start: 0.0,
-            window_end: 1.0,
-            mode: fpga_control_mode::Balanced as u32,
-            reserved: 0,
-        }
-    }
-}
 
 /// How pictures are made. Start from `FPGA_GENERATE_PARAMS_INIT`. Pointers are borrowed for the call.
 ///
@@ -228,20 +158,6 @@ unsafe impl Growing for fpga_generate_params {
     }
 }
 
-/// Sets every field to its default, as `FPGA_CONTROL_INIT` does.
-///
-/// `size` is `sizeof *control`; it becomes `struct_size`.
-///
-/// Ownership: `control` stays the caller's.
-/// Threads: any.
-/// NULL: `control` must not be NULL.
-/// Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fpga_control_init(control: *mut fpga_control, size: usize) -> fpga_status {
-    // SAFETY: the caller says that `control` has `size` bytes.
-    guard(|_| unsafe { growing::write(&fpga_control::defaults(), control, size) })
-}
-
 /// Sets every field to its default, as `FPGA_GENERATE_PARAMS_INIT` does.
 ///
 /// `size` is `sizeof *params`; it becomes `struct_size`.
@@ -280,14 +196,6 @@ enum OwnCanvas {
         mask: Option<Array2<f32>>,
         strength: f64,
     },
-}
-
-struct OwnControl {
-    controlnet: Arc<fpga_controlnet>,
-    condition: RgbImage,
-    scale: f64,
-    window: (f64, f64),
-    mode: ControlMode,
 }
 
 impl Generation {
@@ -341,18 +249,6 @@ impl Generation {
     }
 }
 
-impl OwnControl {
-    fn borrowed(&self) -> Control<'_> {
-        Control {
-            net: &self.controlnet.net,
-            condition: &self.condition,
-            scale: self.scale,
-            window: self.window,
-            mode: self.mode,
-        }
-    }
-}
-
 impl OwnCanvas {
     fn borrowed(&self) -> Canvas<'_> {
         match self {
@@ -397,7 +293,7 @@ pub(crate) unsafe fn copy_in(params: *const fpga_generate_params) -> Outcome<Gen
         }
         Ok(Generation {
             canvas: canvas(&params)?,
-            controls: controls(params.controls, params.num_controls)?,
+            controls: control::copy_in(params.controls, params.num_controls)?,
             people,
             modalities: modality::copy_in(params.modalities, params.num_modalities)?,
             words: words(&params)?,
@@ -497,35 +393,6 @@ unsafe fn canvas(params: &fpga_generate_params) -> Outcome<OwnCanvas> {
             picture: image::picture(params.picture).map_err(|fault| fault.context("picture"))?,
             mask: image::mask(params.mask)?,
             strength: params.strength,
-        })
-    }
-}
-
-/// # Safety
-/// `controls` is NULL, or points to `count` structs of one version whose pointers live during the call.
-unsafe fn controls(controls: *const fpga_control, count: usize) -> Outcome<Vec<OwnControl>> {
-    // SAFETY: this function's contract.
-    let controls = unsafe { growing::read_all(controls, count, ("control", MOST_CONTROLS)) }?;
-    let one = |(index, control): (usize, &fpga_control)| {
-        // SAFETY: this function's contract.
-        unsafe { own_control(control) }.map_err(|fault| fault.context(format!("control {index}")))
-    };
-    controls.iter().enumerate().map(one).collect()
-}
-
-/// # Safety
-/// The pointers of `control` live during the call.
-unsafe fn own_control(control: &fpga_control) -> Outcome<OwnControl> {
-    zero(control.reserved, "fpga_control.reserved")?;
-    // SAFETY: this function's contract.
-    unsafe {
-        Ok(OwnControl {
-            controlnet: share(control.controlnet)?,
-            condition: image::picture(control.condition)
-                .map_err(|fault| fault.context("condition"))?,
-            scale: control.scale,
-            window: (control.window_start, control.window_end),
-            mode: fpga_control_mode::from_code(control.mode)?,
         })
     }
 }

@@ -95,6 +95,8 @@ mod params;
 
 mod sampler;
 
+mod control;
+
 mod generate;
 
 mod cancel;
@@ -109,11 +111,14 @@ mod face_report;
 
 mod restoration;
 
+mod person_report;
+
 mod generation;
 
 pub use adapter::*;
 pub use cancel::*;
 pub use context::*;
+pub use control::*;
 pub use controlnet::*;
 pub use delta::*;
 pub use detection::*;
@@ -138,6 +143,7 @@ pub use observers::*;
 pub use params::*;
 pub use parser::*;
 pub use person::*;
+pub use person_report::*;
 pub use pose::*;
 pub use progress::*;
 pub use rep_controlnet::*;

@@ -4,6 +4,7 @@ use std::ffi::c_void;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, ThreadId};
 
 use fpga_core::{Error, Result};
 
@@ -80,7 +81,11 @@ pub(crate) fn size_of_file(path: &str) -> Outcome<u64> {
 }
 
 /// A function of the caller's that stands for a network. Calls take turns.
-pub(crate) struct Callback<F>(Mutex<(F, Userdata)>);
+pub(crate) struct Callback<F> {
+    turn: Mutex<(F, Userdata)>,
+    /// Whose turn it is.
+    inside: Mutex<Option<ThreadId>>,
+}
 
 struct Userdata(*mut c_void);
 
@@ -90,13 +95,24 @@ unsafe impl Send for Userdata {}
 impl<F: Copy> Callback<F> {
     pub(crate) fn new(function: Option<F>, userdata: *mut c_void, name: &str) -> Outcome<Self> {
         let function = function.ok_or_else(|| Fault::null(name))?;
-        Ok(Self(Mutex::new((function, Userdata(userdata)))))
+        Ok(Self {
+            turn: Mutex::new((function, Userdata(userdata))),
+            inside: Mutex::new(None),
+        })
     }
 
     /// Calls it; another result than 0 is an error that names `what`.
     pub(crate) fn call(&self, what: &str, call: impl FnOnce(F, *mut c_void) -> i32) -> Result<()> {
-        let turn = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match call(turn.0, turn.1.0) {
+        let inside = || self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        let me = thread::current().id();
+        if *inside() == Some(me) {
+            return Err(Error::invalid(what, "a callback used its own network"));
+        }
+        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        *inside() = Some(me);
+        let code = call(turn.0, turn.1.0);
+        *inside() = None;
+        match code {
             0 => Ok(()),
             code => Err(Error::invalid(what, "the caller's callback failed")
                 .with_source(CallbackFailed { code })),
@@ -132,6 +148,15 @@ mod tests {
         assert_eq!(fault.status, fpga_status::Callback);
         let words = "finding faces: face detector: the caller's callback failed: it returned 3";
         assert_eq!(fault.message, words);
+        let within = callback.call("face detector", |_, _| {
+            let again = callback.call("face detector", |_, _| 0).unwrap_err();
+            assert!(
+                again.to_string().contains("used its own network"),
+                "{again}"
+            );
+            0
+        });
+        assert!(within.is_ok() && callback.call("face detector", |_, _| 0).is_ok());
         assert!(Callback::<i32>::new(None, std::ptr::null_mut(), "find").is_err());
     }
 

@@ -68,17 +68,22 @@ pub(super) fn activate<'r>(
     controls.iter().enumerate().map(active).collect()
 }
 
-/// The sum of the hints of all modalities; `None` without any.
+/// The sum of the hints of all modalities for a UNet of `channels` at its finest; `None` without any.
 pub(super) fn hint(
     modalities: &[ModalControl<'_>],
     size: [u32; 2],
-    latents: [usize; 4],
+    (latents, channels): ([usize; 4], usize),
     device: &Device,
 ) -> Result<Option<Tensor<4>>> {
     let mut sum = None::<Tensor<4>>;
     for (index, modality) in modalities.iter().enumerate() {
         let clause = || format!("modality {index}");
         check_finite("strength", modality.strength).context(clause)?;
+        let outputs = modality.net.encoder().outputs();
+        if outputs != channels {
+            let needed = format!("{channels} channels, as this UNet has");
+            return Err(Error::shape("condition encoder", needed, outputs)).context(clause);
+        }
         let condition = read(modality.condition, size, device).context(clause)?;
         modality
             .net

@@ -227,7 +227,11 @@ impl<'m> PortraitGenerator<'m> {
             .prepare(model, batch, &sampler, noise.as_mut())?;
         let timesteps = sampler.timesteps();
         let controls = control::activate(&request.controls, size, timesteps, &model.device)?;
-        let hint = control::hint(&request.modalities, size, latents.dims(), &model.device)?;
+        let fits = (
+            latents.dims(),
+            model.unet.config().encoder.stages[0].channels,
+        );
+        let hint = control::hint(&request.modalities, size, fits, &model.device)?;
         let guided = self.guided(request, prompts, size)?;
         let people = request.people.as_ref();
         let people = people.map(|people| people.active(&regions, batch, guided.is_guided()));
