@@ -1,10 +1,10 @@
 //! Everything that ConsistentID trains, together: projector, encoder of facial parts, projections.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 use fpga_core::identity::projector::{IdentityFeatures, Shortcut};
 use fpga_core::nn::map_parameters;
 use fpga_core::train::diffusion::{
-    DiffusionBatch, FaceTarget, Inputs, Networks, PartTarget, Trainable, Trainee,
+    DiffusionBatch, FaceTarget, Inputs, LoraConfig, Networks, PartTarget, Trainable, Trainee,
 };
 use fpga_core::weights::{AdapterFile, AdapterParts, Storage};
 use fpga_tests::parity::Tensors;
@@ -61,6 +61,24 @@ fn projector_part_encoder_and_projections() {
 
 /// Projector, encoder of facial parts and projections of a checkpoint.
 pub(crate) fn adapter() -> Trainee {
+    learning(Trainable::Identity { lora: None })
+}
+
+/// The same with low-rank additions to the UNet beside them, both factors far from zero.
+pub(crate) fn adapter_with_additions() -> Trainee {
+    let lora = LoraConfig {
+        rank: 2,
+        alpha: 3.0,
+    };
+    let trainee = learning(Trainable::Identity { lora: Some(lora) });
+    map_parameters(trainee, |path, stored| {
+        let [count] = stored().dims();
+        let wave = Tensor::<1, Int>::arange(0..count as i64, &device()).float();
+        path.contains(".lora.").then(|| (wave * 1.7).sin() * 0.3)
+    })
+}
+
+fn learning(what: Trainable) -> Trainee {
     let unet = unet();
     let file = AdapterFile::open(fixtures().join(FOLDER).join("adapter.safetensors")).unwrap();
     let at = (Storage::AsStored, &device());
@@ -71,9 +89,7 @@ pub(crate) fn adapter() -> Trainee {
         facial: file.facial_encoder(at.0, at.1).unwrap(),
         ..Networks::new(unet)
     };
-    Trainable::Identity { lora: None }
-        .prepare(networks, 0)
-        .unwrap()
+    what.prepare(networks, 0).unwrap()
 }
 
 /// One person in each picture, known by features; words for their parts.

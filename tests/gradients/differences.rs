@@ -11,7 +11,7 @@ use fpga_core::train::{Draw, GradientSet, Objective};
 use fpga_core::unet::AttentionSite;
 
 use crate::case::{Case, unet, with_condition};
-use crate::consistentid::{adapter, people_with_parts};
+use crate::consistentid::{adapter, adapter_with_additions, people_with_parts};
 use crate::parts::people;
 use crate::trainees::{controlnet, identity, low_rank, modal};
 
@@ -46,9 +46,10 @@ fn slopes_are_those_of_finite_differences() {
         ("identity projections", identity(&case)),
         ("UNet", full),
         ("ConsistentID", adapter()),
+        ("ConsistentID, additions", adapter_with_additions()),
     ] {
         let batch = match learner {
-            "ConsistentID" => &known_by_features,
+            "ConsistentID" | "ConsistentID, additions" => &known_by_features,
             _ => &batch,
         };
         for (name, objective) in objectives() {
