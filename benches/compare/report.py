@@ -177,9 +177,12 @@ def chart(results, file):
     names = [name for name in TITLES if any(name == part for part, _ in rows) and name not in ("generate", "vae2048", "train")]
     if not names:
         return
-    figure, axes = pyplot.subplots(len(names), 1, figsize=(8, 1.1 + 1.5 * len(names)), squeeze=False)
-    for axis, name in zip(axes[:, 0], names):
-        shown = [row for (part, _), row in rows.items() if part == name]
+    parts = [[row for (part, _), row in rows.items() if part == name] for name in names]
+    heights = [1 + 0.3 * len(shown) for shown in parts]
+    figure, axes = pyplot.subplots(
+        len(names), 1, figsize=(8, sum(heights)), squeeze=False, gridspec_kw={"height_ratios": heights}
+    )
+    for axis, name, shown in zip(axes[:, 0], names, parts):
         shown.sort(key=lambda row: row["median"], reverse=True)
         medians = [row["median"] for row in shown]
         lows = [row["median"] - min(row["seconds"]) for row in shown]
