@@ -2,7 +2,8 @@
 //!
 //! A [`Learner`] makes steps: it takes batches from a [`BatchSource`], lets an [`Objective`] find the
 //! loss, follows the gradient, and writes checkpoints from which it goes on as if it had never stopped.
-//! [`diffusion`] has the objectives of diffusion models, and says what may learn.
+//! [`diffusion`] has the objectives of diffusion models, and says what may learn; [`Reconstruction`] is what
+//! autoencoders learn, [`AngularMargin`] what face recognition does.
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -44,11 +45,14 @@ mod config;
 mod curve;
 mod draw;
 mod gradients;
+mod graph;
 mod learner;
 mod objective;
 mod optimizer;
 mod progress;
 mod rate;
+mod recognition;
+mod reconstruction;
 mod reduce;
 mod report;
 mod source;
@@ -66,7 +70,9 @@ pub use objective::{Loss, Objective};
 pub use optimizer::AdamSettings;
 pub use progress::TerminalBar;
 pub use rate::{Course, LearningRate};
+pub use recognition::{AngularMargin, KnownFaces, Recogniser};
+pub use reconstruction::Reconstruction;
 pub use report::StepReport;
-pub use source::{Alternating, BatchSource, Shuffled};
+pub use source::{Alternating, BatchSource, Computed, Shuffled};
 pub use streamed::Streamed;
 pub use watch::Watch;

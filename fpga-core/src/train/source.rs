@@ -84,6 +84,42 @@ fn shuffled(count: usize, seed: u64) -> Vec<usize> {
     order
 }
 
+/// Batches that follow from their place alone: pictures that are drawn when they are needed, for example.
+#[derive(Clone, Debug)]
+pub struct Computed<F> {
+    batch_at: F,
+    position: u64,
+}
+
+impl<F> Computed<F> {
+    /// `batch_at` gives the batch of a place, the same one each time.
+    pub fn new(batch_at: F) -> Self {
+        Self {
+            batch_at,
+            position: 0,
+        }
+    }
+}
+
+impl<B, F: Fn(u64) -> Result<B>> BatchSource for Computed<F> {
+    type Batch = B;
+
+    fn next_batch(&mut self) -> Result<B> {
+        let batch = (self.batch_at)(self.position)?;
+        self.position += 1;
+        Ok(batch)
+    }
+
+    fn position(&self) -> u64 {
+        self.position
+    }
+
+    fn seek(&mut self, position: u64) -> Result<()> {
+        self.position = position;
+        Ok(())
+    }
+}
+
 /// Two streams in turns: one batch of the first, one of the second. So MMF alternates skeletons over
 /// full pictures with landmarks over face crops.
 #[derive(Clone, Debug)]
@@ -136,6 +172,20 @@ mod tests {
             round.sort_unstable();
             assert_eq!(round, (0..20).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn a_batch_that_fails_keeps_its_place() {
+        let fails_once = std::cell::Cell::new(true);
+        let mut source = Computed::new(|place| match place == 2 && fails_once.take() {
+            true => Err(Error::invalid("picture", "cannot be drawn")),
+            false => Ok(10 * place as u32),
+        });
+        assert_eq!(taken(&mut source, 2), [0, 10]);
+        assert!(source.next_batch().is_err());
+        assert_eq!(taken(&mut source, 2), [20, 30]);
+        source.seek(1).unwrap();
+        assert_eq!((source.position(), source.next_batch().unwrap()), (1, 10));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::trainee::{Inputs, Trainee};
 use crate::diffusion::{NoiseLevel, NoiseSchedule, Prediction, add_noise};
 use crate::error::{Error, Result};
 use crate::identity::projector::IdentityFeatures;
+use crate::train::graph::tracked;
 use crate::train::{Draw, Loss, Objective};
 
 /// What a diffusion model learns from a batch. [`new`](Self::new) is the plain objective.
@@ -244,15 +245,5 @@ fn features_on(known: IdentityFeatures, device: &Device) -> IdentityFeatures {
         face: known.face.map(|face| tracked(face, device)),
         picture: known.picture.map(|picture| tracked(picture, device)),
         picture_tokens: known.picture_tokens.map(|tokens| tracked(tokens, device)),
-    }
-}
-
-fn tracked<const D: usize>(tensor: Tensor<D>, device: &Device) -> Tensor<D> {
-    let tensor = tensor.to_device(device);
-    match device.gradient_checkpointing_strategy() {
-        Some(strategy) => tensor
-            .autodiff()
-            .with_gradient_checkpointing_strategy(strategy),
-        None => tensor.without_autodiff(),
     }
 }

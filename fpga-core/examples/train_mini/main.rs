@@ -1,0 +1,89 @@
+//! Trains the small model's networks from nothing, on people that are drawn while it runs.
+//!
+//! ```sh
+//! cargo run --release --features train --example train_mini
+//! ```
+//!
+//! Stages: the autoencoder, then the face recogniser. Each writes `metrics.jsonl`, `loss.png`, samples and
+//! checkpoints under `--runs`, goes on where it was interrupted, and leaves its network in `--into`, in the
+//! layout that the loaders read. Everything follows from the recipe and its seed. People from number
+//! 1,000,000 on are never trained on: they are for measuring.
+
+mod autoencoder;
+mod face;
+mod people;
+mod recipe;
+mod stage;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, ValueEnum};
+use fpga_core::pipeline::DeviceChoice;
+
+use stage::Place;
+
+/// Trains the small model's networks from nothing, on people that are drawn while it runs.
+#[derive(Parser)]
+struct Arguments {
+    /// Which networks; all, if none is named.
+    #[arg(long, value_enum, num_args = 1..)]
+    only: Vec<Network>,
+    /// Where checkpoints and logs go.
+    #[arg(long, default_value = "out/train_mini")]
+    runs: PathBuf,
+    /// Where finished networks go.
+    #[arg(long, default_value = "out/train_mini/model")]
+    into: PathBuf,
+    /// Stops each stage after this step, as an interruption would: to compare losses.
+    #[arg(long)]
+    until: Option<u64>,
+    /// `cpu`, `cuda:0`, `wgpu:0`.
+    #[arg(long, default_value_t)]
+    device: DeviceChoice,
+}
+
+/// A network, in the order of training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Network {
+    /// Pictures to latents and back.
+    Autoencoder,
+    /// Whose face it is.
+    Face,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    let device = arguments.device.open()?;
+    let networks = match arguments.only.as_slice() {
+        [] => Network::value_variants(),
+        named => named,
+    };
+    for network in networks {
+        let run = match network {
+            Network::Autoencoder => autoencoder::train,
+            Network::Face => face::train,
+        };
+        let name = format!("{network:?}").to_lowercase();
+        let place = Place {
+            run: arguments.runs.join(&name),
+            into: arguments.into.clone(),
+            until: arguments.until,
+        };
+        println!("{name}: {}", place.run.display());
+        for file in run(&place, &device)? {
+            println!("wrote {}", file.display());
+        }
+    }
+    Ok(())
+}
