@@ -1412,6 +1412,42 @@ typedef struct fpga_own_landmarks {
 } fpga_own_landmarks;
 
 /**
+ * A prompt that the caller encoded, in place of words. Start from `FPGA_PROMPT_EMBEDDING_INIT`. Pointers
+ * are borrowed for the call, and the numbers are copied.
+ *
+ * Prompt and negative prompt of one job are both words or both embedded, and then have equally many tokens.
+ * The model needs no text model and no tokenizer for embedded ones.
+ */
+typedef struct fpga_prompt_embedding {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * The tokens that the UNet reads, one after another: `num_tokens` times `width` numbers. For SDXL the
+     * hidden states of both text models side by side.
+     */
+    const float *tokens;
+    /**
+     * How many: 1 to 4096; 77 is usual.
+     */
+    size_t num_tokens;
+    /**
+     * Numbers per token: 768 for SD 1, 1024 for SD 2, 2048 for SDXL.
+     */
+    size_t width;
+    /**
+     * The pooled text of SDXL's second text model, `pooled_width` numbers. NULL for models without it,
+     * which do not read it.
+     */
+    const float *pooled;
+    /**
+     * How many numbers: 1280 for SDXL; 0 without `pooled`.
+     */
+    size_t pooled_width;
+} fpga_prompt_embedding;
+
+/**
  * One face. Start from `FPGA_FACE_INIT`. Pointers are borrowed for the call.
  *
  * In an array every element has the same `struct_size`, and elements are that many bytes apart.
@@ -1470,6 +1506,10 @@ typedef struct fpga_face {
      * the whole schedule. NULL for none. The job keeps its own reference.
      */
     const struct fpga_facial_prompts *facial_prompts;
+    /**
+     * What it looks like, encoded by the caller, in place of `prompt`, which must be NULL then; NULL for none.
+     */
+    const struct fpga_prompt_embedding *prompt_embedding;
 } fpga_face;
 
 /**
@@ -1715,6 +1755,10 @@ typedef struct fpga_sought_person {
      * keeps its own reference.
      */
     const struct fpga_facial_prompts *facial_prompts;
+    /**
+     * What it looks like, encoded by the caller, in place of `prompt`, which must be NULL then; NULL for none.
+     */
+    const struct fpga_prompt_embedding *prompt_embedding;
 } fpga_sought_person;
 
 /**
@@ -1933,6 +1977,19 @@ typedef struct fpga_restore_params {
      * measured; `-HUGE_VAL` for no limit.
      */
     double min_likeness_gain;
+    /**
+     * What restored faces look like, encoded by the caller, in place of `prompt`, which must be NULL then;
+     * NULL for none. With it comes `negative_prompt_embedding`.
+     */
+    const struct fpga_prompt_embedding *prompt_embedding;
+    /**
+     * What they do not look like, in place of `negative_prompt`.
+     */
+    const struct fpga_prompt_embedding *negative_prompt_embedding;
+    /**
+     * What the picture shows now, in place of `source_prompt`; NULL for `negative_prompt_embedding`.
+     */
+    const struct fpga_prompt_embedding *source_prompt_embedding;
 } fpga_restore_params;
 
 /**
@@ -2116,10 +2173,19 @@ typedef struct fpga_generate_params {
      */
     const struct fpga_face_embedder *recognition_embedder;
     /**
-     * Words that know somebody's face (ConsistentID), in place of `prompt` and `negative_prompt`, which must
-     * be NULL then. NULL for none. The job keeps its own reference.
+     * Words that know somebody's face (ConsistentID), in place of all other prompts, which must be NULL then.
+     * NULL for none. The job keeps its own reference.
      */
     const struct fpga_facial_prompts *facial_prompts;
+    /**
+     * What the picture shows, encoded by the caller, in place of `prompt`, which must be NULL then; NULL for
+     * none. With it comes `negative_prompt_embedding`.
+     */
+    const struct fpga_prompt_embedding *prompt_embedding;
+    /**
+     * What it does not show, in place of `negative_prompt`.
+     */
+    const struct fpga_prompt_embedding *negative_prompt_embedding;
 } fpga_generate_params;
 
 /**
@@ -4050,6 +4116,20 @@ FPGA_API fpga_status fpga_search_init(struct fpga_search *search, size_t size);
 FPGA_API fpga_status fpga_modality_init(struct fpga_modality *modality, size_t size);
 
 /**
+ * Sets every field to its default, as `FPGA_PROMPT_EMBEDDING_INIT` does.
+ *
+ * `size` is `sizeof *embedding`; it becomes `struct_size`.
+ *
+ * Ownership: `embedding` stays the caller's.
+ * Threads: any.
+ * NULL: `embedding` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API
+fpga_status fpga_prompt_embedding_init(struct fpga_prompt_embedding *embedding,
+                                       size_t size);
+
+/**
  * Sets every field to its default, as `FPGA_RESTORE_PARAMS_INIT` does.
  *
  * `size` is `sizeof *params`; it becomes `struct_size`.
@@ -4706,7 +4786,7 @@ FPGA_API void fpga_generation_free(struct fpga_generation *generation);
     {sizeof(fpga_image_view), NULL, 0, 0, 0, FPGA_PIXEL_FORMAT_RGB8, 0}
 #define FPGA_FACE_INIT \
     {sizeof(fpga_face), NULL, NULL, {0, 0, 0, 0}, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 0, 0, NULL, 1.0, 0.0, \
-     1.0, NULL}
+     1.0, NULL, NULL}
 #define FPGA_DETECTION_INIT \
     {sizeof(fpga_detection), {0, 0, 0, 0}, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 1.0f, 0}
 #define FPGA_DETECTOR_PARAMS_INIT \
@@ -4722,16 +4802,19 @@ FPGA_API void fpga_generation_free(struct fpga_generation *generation);
 #define FPGA_OBSERVERS_INIT \
     {sizeof(fpga_observers), NULL, NULL, NULL, FPGA_FACE_CHOICE_LARGEST, FPGA_COLOUR_ORDER_RIGHT}
 #define FPGA_SOUGHT_PERSON_INIT \
-    {sizeof(fpga_sought_person), NULL, NULL, NULL, 0, 1.0, 0.0, 1.0, {0, 0, 0, 0}, 0, 0, NULL}
+    {sizeof(fpga_sought_person), NULL, NULL, NULL, 0, 1.0, 0.0, 1.0, {0, 0, 0, 0}, 0, 0, NULL, \
+     NULL}
 #define FPGA_FACIAL_TEXT_INIT \
     {sizeof(fpga_facial_text), NULL, NULL, NULL, NULL, FPGA_PROMPT_LAYOUT_JOINED, \
      FPGA_PART_PAIRING_UPSTREAM, FPGA_NEGATIVE_TEXT_FUSED, FPGA_SECOND_TOKENIZER_READS_MARKS, 30, 0}
 #define FPGA_SEARCH_INIT \
     {sizeof(fpga_search), NULL, NULL, NULL, 0, 0.25, 0.3, 0, 0, 0, 0, FPGA_FACE_ORDER_LEFT_TO_RIGHT, 0}
+#define FPGA_PROMPT_EMBEDDING_INIT \
+    {sizeof(fpga_prompt_embedding), NULL, 0, 0, NULL, 0}
 #define FPGA_RESTORE_PARAMS_INIT \
     {sizeof(fpga_restore_params), NULL, NULL, NULL, 0, 0.6, 4.0, 0.0, 0.0, 2.0, 15.0, 0.0625, 10.0, \
      0.5, 0, 30, 1, 512, 1, FPGA_LONG_PROMPT_SPLIT, FPGA_NOISE_TORCH_CPU, 0, NULL, NULL, NULL, 1.0, \
-     0.0, 1.0, 0.0}
+     0.0, 1.0, 0.0, NULL, NULL, NULL}
 #define FPGA_CONTROL_INIT \
     {sizeof(fpga_control), NULL, NULL, 1.0, 0.0, 1.0, FPGA_CONTROL_MODE_BALANCED, 0}
 #define FPGA_ADAPTER_PARAMS_INIT \
@@ -4750,7 +4833,7 @@ FPGA_API void fpga_generation_free(struct fpga_generation *generation);
 #define FPGA_GENERATE_PARAMS_INIT \
     {sizeof(fpga_generate_params), NULL, NULL, NULL, NULL, NULL, 0, 0, 0.75, 7.5, 0.0, 0.0, 512, 512, 1, \
      30, 0, 0, FPGA_SAMPLER_MODEL, FPGA_LONG_PROMPT_SPLIT, FPGA_NOISE_TORCH_CPU, 0, 128, 0, \
-     NULL, 0, 0, 0, NULL, 0, NULL, NULL, NULL}
+     NULL, 0, 0, 0, NULL, 0, NULL, NULL, NULL, NULL, NULL}
 
 /* 1 if the library that runs has the interface that this header describes, else 0. */
 #define FPGA_CHECK_ABI() (fpga_abi_version() == FPGA_ABI_VERSION)

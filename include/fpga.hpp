@@ -152,6 +152,8 @@ inline fpga_search init() { return FPGA_SEARCH_INIT; }
 template <>
 inline fpga_facial_text init() { return FPGA_FACIAL_TEXT_INIT; }
 template <>
+inline fpga_prompt_embedding init() { return FPGA_PROMPT_EMBEDDING_INIT; }
+template <>
 inline fpga_restore_params init() { return FPGA_RESTORE_PARAMS_INIT; }
 template <>
 inline fpga_generate_params init() { return FPGA_GENERATE_PARAMS_INIT; }
@@ -660,6 +662,34 @@ public:
         : owner(detail::made<fpga_facial_prompts>([&](fpga_facial_prompts **out) {
               return fpga_facial_prompts_new(model.get(), adapter.get(), &text, out);
           })) {}
+};
+
+/* A prompt that the caller encoded: `width` numbers per token, and SDXL's pooled text. */
+class prompt_embedding {
+public:
+    prompt_embedding(std::vector<float> tokens, std::size_t width, std::vector<float> pooled = {})
+        : tokens_(std::move(tokens)), pooled_(std::move(pooled)), width_(width)
+    {
+        if (width == 0 || tokens_.size() % width != 0)
+            throw error(FPGA_STATUS_INVALID_ARGUMENT,
+                        "prompt embedding: needs whole tokens of " + std::to_string(width) +
+                            " numbers, found " + std::to_string(tokens_.size()) + " numbers");
+    }
+    /* Valid as long as this object. */
+    fpga_prompt_embedding view() const
+    {
+        fpga_prompt_embedding view = init<fpga_prompt_embedding>();
+        view.tokens = tokens_.data();
+        view.num_tokens = tokens_.size() / width_;
+        view.width = width_;
+        view.pooled = pooled_.empty() ? nullptr : pooled_.data();
+        view.pooled_width = pooled_.size();
+        return view;
+    }
+
+private:
+    std::vector<float> tokens_, pooled_;
+    std::size_t width_;
 };
 
 class cancel_token : public detail::owner<fpga_cancel_token, fpga_cancel_token_free> {

@@ -81,6 +81,7 @@ fn the_header_alone_is_clean_c_and_cpp() {
         fpga_sought_person sought = FPGA_SOUGHT_PERSON_INIT;\n\
         fpga_search search = FPGA_SEARCH_INIT;\n\
         fpga_facial_text facial = FPGA_FACIAL_TEXT_INIT;\n\
+        fpga_prompt_embedding embedding = FPGA_PROMPT_EMBEDDING_INIT;\n\
         int checked(void);\n\
         int checked(void) { return FPGA_CHECK_ABI() ? 0 : 1; }\n";
     let cases = [

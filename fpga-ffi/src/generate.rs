@@ -3,6 +3,7 @@
 use std::ffi::c_char;
 use std::sync::Arc;
 
+use burn::tensor::Device;
 use fpga_core::RgbImage;
 use fpga_core::diffusion::Guidance;
 use fpga_core::pipeline::{Canvas, FacialPrompts, GenerateRequest, Prompt};
@@ -24,9 +25,10 @@ use crate::image::{self, fpga_image_view};
 use crate::modality::{self, OwnModality, fpga_modality};
 use crate::params::{fpga_long_prompt, fpga_noise};
 use crate::person::{self, OwnPeople, fpga_person};
+use crate::prompt::{self, fpga_prompt_embedding};
 use crate::sampler::fpga_sampler;
 use crate::status::fpga_status;
-use crate::view::{flag, optional_text, zero};
+use crate::view::{flag, zero};
 
 /// How pictures are made. Start from `FPGA_GENERATE_PARAMS_INIT`. Pointers are borrowed for the call.
 ///
@@ -103,9 +105,14 @@ pub struct fpga_generate_params {
     pub recognition_detector: *const fpga_face_detector,
     /// Says whose they are: the network that the identities' embeddings come from. Set both or neither.
     pub recognition_embedder: *const fpga_face_embedder,
-    /// Words that know somebody's face (ConsistentID), in place of `prompt` and `negative_prompt`, which must
-    /// be NULL then. NULL for none. The job keeps its own reference.
+    /// Words that know somebody's face (ConsistentID), in place of all other prompts, which must be NULL then.
+    /// NULL for none. The job keeps its own reference.
     pub facial_prompts: *const fpga_facial_prompts,
+    /// What the picture shows, encoded by the caller, in place of `prompt`, which must be NULL then; NULL for
+    /// none. With it comes `negative_prompt_embedding`.
+    pub prompt_embedding: *const fpga_prompt_embedding,
+    /// What it does not show, in place of `negative_prompt`.
+    pub negative_prompt_embedding: *const fpga_prompt_embedding,
 }
 
 // SAFETY: `repr(C)`, `struct_size` first, pointers, floats and integers.
@@ -154,6 +161,8 @@ unsafe impl Growing for fpga_generate_params {
             recognition_detector: std::ptr::null(),
             recognition_embedder: std::ptr::null(),
             facial_prompts: std::ptr::null(),
+            prompt_embedding: std::ptr::null(),
+            negative_prompt_embedding: std::ptr::null(),
         }
     }
 }
@@ -274,9 +283,14 @@ impl OwnCanvas {
     }
 }
 
+/// What the caller encoded goes to `device`.
+///
 /// # Safety
 /// `params` is NULL for the defaults, or a struct whose pointers live during the call.
-pub(crate) unsafe fn copy_in(params: *const fpga_generate_params) -> Outcome<Generation> {
+pub(crate) unsafe fn copy_in(
+    params: *const fpga_generate_params,
+    device: &Device,
+) -> Outcome<Generation> {
     let params = match params.is_null() {
         true => fpga_generate_params::defaults(),
         // SAFETY: this function's contract.
@@ -297,22 +311,35 @@ pub(crate) unsafe fn copy_in(params: *const fpga_generate_params) -> Outcome<Gen
             people,
             modalities: modality::copy_in(params.modalities, params.num_modalities)?,
             words: words(&params)?,
-            settings: settings(&params)?,
+            settings: settings(&params, device)?,
         })
     }
 }
 
 /// # Safety
-/// The strings of `params` live during the call.
-unsafe fn settings(params: &fpga_generate_params) -> Outcome<GenerateRequest<'static>> {
+/// The prompts of `params` live during the call.
+unsafe fn settings(
+    params: &fpga_generate_params,
+    device: &Device,
+) -> Outcome<GenerateRequest<'static>> {
     zero(params.reserved, "fpga_generate_params.reserved")?;
     // SAFETY: this function's contract.
-    let string = |pointer, name| unsafe { optional_text(pointer, name) };
-    let prompt = string(params.prompt, "fpga_generate_params.prompt")?;
-    let negative = string(
-        params.negative_prompt,
-        "fpga_generate_params.negative_prompt",
-    )?;
+    let (prompt, negative) = unsafe {
+        (
+            prompt::copy_in(
+                params.prompt,
+                params.prompt_embedding,
+                "fpga_generate_params.prompt",
+                device,
+            )?,
+            prompt::copy_in(
+                params.negative_prompt,
+                params.negative_prompt_embedding,
+                "fpga_generate_params.negative_prompt",
+                device,
+            )?,
+        )
+    };
     let seeded = flag(params.has_seed, "fpga_generate_params.has_seed")?;
     let eta = flag(params.has_eta, "fpga_generate_params.has_eta")?;
     let long_prompt = "fpga_generate_params.long_prompt";
@@ -322,7 +349,7 @@ unsafe fn settings(params: &fpga_generate_params) -> Outcome<GenerateRequest<'st
         height: params.height,
     };
     Ok(GenerateRequest {
-        negative_prompt: Prompt::from(negative.unwrap_or_default()),
+        negative_prompt: negative.unwrap_or_else(|| Prompt::from("")),
         long_prompt: fpga_long_prompt::from_code(params.long_prompt, long_prompt)?,
         count: params.count as usize,
         steps: params.steps as usize,
@@ -337,7 +364,7 @@ unsafe fn settings(params: &fpga_generate_params) -> Outcome<GenerateRequest<'st
             tile: params.tile as usize,
             overlap: params.tile_overlap as usize,
         }),
-        ..GenerateRequest::new(prompt.unwrap_or_default(), canvas)
+        ..GenerateRequest::new(prompt.unwrap_or_else(|| Prompt::from("")), canvas)
     })
 }
 
@@ -346,9 +373,11 @@ unsafe fn settings(params: &fpga_generate_params) -> Outcome<GenerateRequest<'st
 unsafe fn words(params: &fpga_generate_params) -> Outcome<Option<Arc<fpga_facial_prompts>>> {
     // SAFETY: this function's contract.
     let words = unsafe { share_optional(params.facial_prompts) }?;
-    let others = !(params.prompt.is_null() && params.negative_prompt.is_null());
-    if words.is_some() && others {
-        let why = "has prompt and negative_prompt in it: both must be NULL";
+    let others = [params.prompt, params.negative_prompt].map(|words| !words.is_null());
+    let embedded = [params.prompt_embedding, params.negative_prompt_embedding];
+    let embedded = embedded.map(|prompt| !prompt.is_null());
+    if words.is_some() && [others, embedded].as_flattened().contains(&true) {
+        let why = "has prompt and negative_prompt in it: all others must be NULL";
         return Err(Fault::argument("fpga_generate_params.facial_prompts", why));
     }
     Ok(words)
@@ -399,11 +428,15 @@ unsafe fn canvas(params: &fpga_generate_params) -> Outcome<OwnCanvas> {
 
 #[cfg(test)]
 mod tests {
-    use fpga_core::pipeline::NoiseKind;
+    use fpga_core::pipeline::{DeviceChoice, NoiseKind};
     use fpga_core::sampler::SamplerKind;
     use fpga_core::text::LongPrompt;
 
     use super::*;
+
+    fn cpu() -> Device {
+        DeviceChoice::Cpu.open().unwrap()
+    }
 
     fn view(pixels: &[u8], format: u32) -> fpga_image_view {
         fpga_image_view {
@@ -421,7 +454,7 @@ mod tests {
         let (width, height) = (512, 512);
         let core = GenerateRequest::new("", Canvas::Blank { width, height });
         // SAFETY: NULL is allowed.
-        let ours = unsafe { copy_in(std::ptr::null()) }.unwrap();
+        let ours = unsafe { copy_in(std::ptr::null(), &cpu()) }.unwrap();
         assert_eq!(format!("{:?}", ours.request()), format!("{core:?}"));
     }
 
@@ -466,6 +499,9 @@ mod tests {
             recognition_detector: std::ptr::null(),
             recognition_embedder: std::ptr::null(),
             facial_prompts: std::ptr::null(),
+            // Below, and `tests/c/prompts.c`.
+            prompt_embedding: std::ptr::null(),
+            negative_prompt_embedding: std::ptr::null(),
         };
         let picture = RgbImage::from_raw(2, 1, colours.to_vec()).unwrap();
         let canvas = Canvas::Masked {
@@ -492,7 +528,7 @@ mod tests {
             ..GenerateRequest::new("new", canvas)
         };
         // SAFETY: strings and pixels live during the call.
-        let found = unsafe { copy_in(&raw const params) }.unwrap();
+        let found = unsafe { copy_in(&raw const params, &cpu()) }.unwrap();
         assert_eq!(format!("{:?}", found.request()), format!("{expected:?}"));
         let blank = fpga_generate_params {
             picture: std::ptr::null(),
@@ -502,12 +538,46 @@ mod tests {
             ..params
         };
         // SAFETY: as above.
-        let found = unsafe { copy_in(&raw const blank) }.unwrap();
+        let found = unsafe { copy_in(&raw const blank, &cpu()) }.unwrap();
         let (width, height) = (16, 24);
         let expected = GenerateRequest {
             canvas: Canvas::Blank { width, height },
             ..expected
         };
         assert_eq!(format!("{:?}", found.request()), format!("{expected:?}"));
+    }
+
+    #[test]
+    fn embedded_prompts_stand_in_for_words() {
+        let numbers = [1.0_f32, 2.0, 3.0];
+        let embedding = |num_tokens, width| fpga_prompt_embedding {
+            tokens: numbers.as_ptr(),
+            num_tokens,
+            width,
+            ..fpga_prompt_embedding::defaults()
+        };
+        let (wanted, unwanted) = (embedding(3, 1), embedding(1, 3));
+        let params = fpga_generate_params {
+            prompt_embedding: &raw const wanted,
+            negative_prompt_embedding: &raw const unwanted,
+            ..fpga_generate_params::defaults()
+        };
+        // SAFETY: numbers and structs live during the call.
+        let read = |params: &fpga_generate_params| unsafe { copy_in(params, &cpu()) };
+        let found = read(&params).unwrap();
+        let request = found.request();
+        let prompts = [&request.prompt, &request.negative_prompt];
+        let shapes = prompts.map(|prompt| match prompt {
+            Prompt::Embedded { context, .. } => context.dims(),
+            Prompt::Text(words) => panic!("{words}"),
+        });
+        assert_eq!(shapes, [[1, 3, 1], [1, 1, 3]]);
+        let both = fpga_generate_params {
+            negative_prompt: c"bad".as_ptr(),
+            ..params
+        };
+        let fault = read(&both).map(|_| ()).unwrap_err();
+        let field = "fpga_generate_params.negative_prompt_embedding: stands in for words";
+        assert!(fault.message.starts_with(field), "{}", fault.message);
     }
 }

@@ -221,7 +221,8 @@ pub unsafe extern "C" fn fpga_job_new_restore(
         let model = unsafe { share(model) }?;
         scope.enter(&model.context)?;
         // SAFETY: the caller's contract for structs and what they point to.
-        let task = unsafe { restore::copy_in(picture, (faces, num_faces), params) }?;
+        let task =
+            unsafe { restore::copy_in(picture, (faces, num_faces), params, &model.model.device) }?;
         out.give(fpga_job::new(model, Task::Restore(Box::new(task)))?);
         Ok(())
     })
@@ -248,7 +249,7 @@ pub unsafe extern "C" fn fpga_job_new_generate(
         let model = unsafe { share(model) }?;
         scope.enter(&model.context)?;
         // SAFETY: the caller's contract for structs and what they point to.
-        let task = unsafe { generate::copy_in(params) }?;
+        let task = unsafe { generate::copy_in(params, &model.model.device) }?;
         out.give(fpga_job::new(model, Task::Generate(Box::new(task)))?);
         Ok(())
     })

@@ -91,6 +91,8 @@ mod search;
 
 mod modality;
 
+mod prompt;
+
 mod params;
 
 mod sampler;
@@ -146,6 +148,7 @@ pub use person::*;
 pub use person_report::*;
 pub use pose::*;
 pub use progress::*;
+pub use prompt::*;
 pub use rep_controlnet::*;
 pub use restoration::*;
 pub use restoration_report::*;

@@ -55,6 +55,7 @@ static void macros_and_init_functions_agree(void)
     AGREE(fpga_observers, fpga_observers_init, FPGA_OBSERVERS_INIT);
     AGREE(fpga_sought_person, fpga_sought_person_init, FPGA_SOUGHT_PERSON_INIT);
     AGREE(fpga_search, fpga_search_init, FPGA_SEARCH_INIT);
+    AGREE(fpga_prompt_embedding, fpga_prompt_embedding_init, FPGA_PROMPT_EMBEDDING_INIT);
     AGREE(fpga_facial_text, fpga_facial_text_init, FPGA_FACIAL_TEXT_INIT);
 #undef AGREE
 }

@@ -120,6 +120,28 @@ static void generates(const fpga::context &context, const fpga::model &model, co
     CHECK(made.report_json().find("\"steps\":4") != std::string::npos);
 }
 
+static void embeds_prompts(const fpga::model &model)
+{
+    auto params = short_generation();
+    const auto pixels = [&](float wanted, float unwanted) {
+        const fpga::prompt_embedding prompt(std::vector<float>(3 * 12, wanted), 12);
+        const fpga::prompt_embedding negative(std::vector<float>(3 * 12, unwanted), 12);
+        const fpga_prompt_embedding views[2] = {prompt.view(), negative.view()};
+        params.prompt = nullptr;
+        params.prompt_embedding = &views[0];
+        params.negative_prompt_embedding = &views[1];
+        auto job = fpga::job::generate(model, params);
+        job.run();
+        return job.take_generation().picture(0).pixels();
+    };
+    CHECK(pixels(1, -1) == pixels(1, -1));
+    CHECK(pixels(1, -1) != pixels(-1, 1) && pixels(1, -1) != pixels(1, 1));
+    CHECK(thrown([] { fpga::prompt_embedding({1, 2, 3}, 2); }) == FPGA_STATUS_INVALID_ARGUMENT);
+    const fpga::prompt_embedding owner({1, 2}, 1, {3});
+    const fpga_prompt_embedding pooled = owner.view();
+    CHECK(pooled.num_tokens == 2 && pooled.pooled_width == 1 && pooled.pooled != nullptr);
+}
+
 static void exceptions_of_callbacks_arrive(const fpga::model &model)
 {
     for (int kind = 0; kind < 3; kind++) {
@@ -296,6 +318,7 @@ int main(int argc, char **argv)
     CHECK(model.memory() > 0 && context.memory_in_use() == model.memory());
     restores(model);
     generates(context, model, argv[2]);
+    embeds_prompts(model);
     exceptions_of_callbacks_arrive(model);
     cancels(model);
     sources(context, argv[1], argv[3]);
