@@ -966,7 +966,7 @@ typedef struct fpga_model fpga_model;
 typedef struct fpga_pose_estimator fpga_pose_estimator;
 
 /**
- * The bodies of a picture. Nothing in it ever changes.
+ * The bodies of a picture.
  */
 typedef struct fpga_poses fpga_poses;
 
@@ -1410,6 +1410,36 @@ typedef struct fpga_own_landmarks {
      */
     uint32_t reserved;
 } fpga_own_landmarks;
+
+/**
+ * Finds the bodies of `picture` and adds each to `poses` with `fpga_poses_add`. Return 0, anything else if
+ * that failed: then nothing of the list is used.
+ *
+ * Ownership: all pointers are borrowed until the callback returns; it must not free them.
+ * Threads: as `fpga_detect_callback`; the same rules hold.
+ */
+typedef int32_t (*fpga_pose_callback)(void *userdata,
+                                      const struct fpga_image_view *picture,
+                                      struct fpga_poses *poses);
+
+/**
+ * A pose estimator of the caller's. Start from `FPGA_OWN_POSE_ESTIMATOR_INIT`.
+ */
+typedef struct fpga_own_pose_estimator {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * Finds bodies.
+     */
+    fpga_pose_callback estimate;
+    /**
+     * First argument of `estimate`. Must live until the estimator is gone, and allow being used on another
+     * thread.
+     */
+    void *userdata;
+} fpga_own_pose_estimator;
 
 /**
  * A prompt that the caller encoded, in place of words. Start from `FPGA_PROMPT_EMBEDDING_INIT`. Pointers
@@ -3804,35 +3834,23 @@ FPGA_API fpga_status fpga_landmarks_five(const float *points, size_t num_points,
 FPGA_API void fpga_landmark_detector_free(struct fpga_landmark_detector *detector);
 
 /**
- * Loads DWPose's two ONNX files: `yolox_l.onnx`, which finds people, and `dw-ll_ucoco_384.onnx`, which
- * finds their points. They run on the CPU.
+ * Adds a body to the list that a callback of `fpga_own_pose_estimator` was given; only until it returns.
  *
- * Ownership: inputs are borrowed for the call. `*estimator` is the caller's; free it with
- * `fpga_pose_estimator_free`.
- * Threads: any. An estimator may be used by many threads at once.
- * NULL: no pointer may be NULL.
- * Errors: those of `fpga_face_detector_load`.
- */
-FPGA_API
-FPGA_MUST_USE
-fpga_status fpga_pose_estimator_load(const struct fpga_context *context,
-                                     const char *people_path,
-                                     const char *points_path,
-                                     struct fpga_pose_estimator **estimator);
-
-/**
- * Finds the bodies of a picture; none is no error.
+ * `points` are x and y in pixels and a score of each point, usually 0 to 1, 0 for points that are not seen:
+ * 18 points of the body in OpenPose's order; 134 with feet, face and hands, as `fpga_poses_get` gives them;
+ * or 133 in the order of COCO-WholeBody, which has no neck: it is put between the shoulders.
  *
- * Ownership: inputs are borrowed for the call. `*poses` is the caller's; free it with `fpga_poses_free`.
+ * Ownership: both pointers are borrowed for the call.
  * Threads: any.
- * NULL: no pointer may be NULL.
- * Errors: those of `fpga_face_detector_detect`.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT` (another number of points, or more bodies than 4096),
+ * `FPGA_STATUS_NOT_FINITE`, `FPGA_STATUS_INVALID_STATE` if the list is no callback's;
+ * `FPGA_STATUS_NULL_POINTER`.
  */
 FPGA_API
-FPGA_MUST_USE
-fpga_status fpga_pose_estimator_estimate(const struct fpga_pose_estimator *estimator,
-                                         const struct fpga_image_view *picture,
-                                         struct fpga_poses **poses);
+fpga_status fpga_poses_add(struct fpga_poses *poses,
+                           const float *points,
+                           size_t num_points);
 
 /**
  * Writes the number of bodies.
@@ -3866,12 +3884,69 @@ fpga_status fpga_poses_get(const struct fpga_poses *poses,
                            size_t *needed);
 
 /**
- * Frees what an estimator found.
+ * Frees what an estimator found; never a list that a callback was given.
  *
  * Threads: any, but not while another thread still calls with this pointer.
  * NULL: does nothing.
  */
 FPGA_API void fpga_poses_free(struct fpga_poses *poses);
+
+/**
+ * Sets every field to its default, as `FPGA_OWN_POSE_ESTIMATOR_INIT` does.
+ *
+ * `size` is `sizeof *own`; it becomes `struct_size`.
+ *
+ * Ownership: `own` stays the caller's.
+ * Threads: any.
+ * NULL: `own` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_own_pose_estimator_init(struct fpga_own_pose_estimator *own, size_t size);
+
+/**
+ * Loads DWPose's two ONNX files: `yolox_l.onnx`, which finds people, and `dw-ll_ucoco_384.onnx`, which
+ * finds their points. They run on the CPU.
+ *
+ * Ownership: inputs are borrowed for the call. `*estimator` is the caller's; free it with
+ * `fpga_pose_estimator_free`.
+ * Threads: any. An estimator may be used by many threads at once.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_face_detector_load`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_pose_estimator_load(const struct fpga_context *context,
+                                     const char *people_path,
+                                     const char *points_path,
+                                     struct fpga_pose_estimator **estimator);
+
+/**
+ * Makes an estimator of a callback of the caller's.
+ *
+ * Ownership: `own` is borrowed for the call; its `userdata` must live until the estimator is gone.
+ * `*estimator` is the caller's; free it with `fpga_pose_estimator_free`.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_STRUCT_SIZE`, `FPGA_STATUS_UNSUPPORTED`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_pose_estimator_new(const struct fpga_own_pose_estimator *own,
+                                    struct fpga_pose_estimator **estimator);
+
+/**
+ * Finds the bodies of a picture; none is no error.
+ *
+ * Ownership: inputs are borrowed for the call. `*poses` is the caller's; free it with `fpga_poses_free`.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_face_detector_detect`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_pose_estimator_estimate(const struct fpga_pose_estimator *estimator,
+                                         const struct fpga_image_view *picture,
+                                         struct fpga_poses **poses);
 
 /**
  * Gives up the caller's reference to an estimator.
@@ -4799,6 +4874,8 @@ FPGA_API void fpga_generation_free(struct fpga_generation *generation);
     {sizeof(fpga_own_parser), NULL, NULL}
 #define FPGA_OWN_LANDMARKS_INIT \
     {sizeof(fpga_own_landmarks), NULL, NULL, 68, 0}
+#define FPGA_OWN_POSE_ESTIMATOR_INIT \
+    {sizeof(fpga_own_pose_estimator), NULL, NULL}
 #define FPGA_OBSERVERS_INIT \
     {sizeof(fpga_observers), NULL, NULL, NULL, FPGA_FACE_CHOICE_LARGEST, FPGA_COLOUR_ORDER_RIGHT}
 #define FPGA_SOUGHT_PERSON_INIT \

@@ -200,6 +200,47 @@ inline image draw_bodies(const std::vector<float> &points, std::size_t points_pe
     return drawing;
 }
 
+/* One body, as fpga_poses_get gives it: 18 points, or 134 with feet, face and hands. data() is what
+   fpga_person.skeleton takes. */
+class skeleton {
+public:
+    struct keypoint {
+        float x, y, score;
+    };
+
+    /* x, y and score of 18 or 134 points; of 133 only for what a pose_estimator's function returns. */
+    explicit skeleton(std::vector<float> points) : points_(std::move(points)) {}
+    std::size_t size() const noexcept { return points_.size() / 3; }
+    bool has_extremities() const noexcept { return size() > 18; }
+    keypoint at(std::size_t index) const
+    {
+        return {points_.at(3 * index), points_.at(3 * index + 1), points_.at(3 * index + 2)};
+    }
+    const float *data() const noexcept { return points_.data(); }
+    const std::vector<float> &points() const noexcept { return points_; }
+
+private:
+    std::vector<float> points_;
+};
+
+/* Bodies on black; the extremities of those that have them only if all have. */
+inline image draw_bodies(const std::vector<skeleton> &bodies, std::uint32_t width,
+                         std::uint32_t height)
+{
+    const bool whole = std::all_of(bodies.begin(), bodies.end(),
+                                   [](const skeleton &body) { return body.has_extremities(); });
+    const std::size_t each = whole ? 134 : 18;
+    std::vector<float> points;
+    for (const skeleton &body : bodies) {
+        if (body.size() < each)
+            throw error(FPGA_STATUS_INVALID_ARGUMENT, "skeleton: needs 18 or 134 points, found " +
+                                                          std::to_string(body.size()));
+        points.insert(points.end(), body.points().begin(),
+                      body.points().begin() + static_cast<std::ptrdiff_t>(3 * each));
+    }
+    return draw_bodies(points, each, width, height);
+}
+
 /* Five points of faces on black, as InstantID's ControlNet reads them: ten numbers of each. */
 inline image draw_landmarks(const std::vector<float> &landmarks, std::uint32_t width,
                             std::uint32_t height)
@@ -626,6 +667,66 @@ public:
         points.resize(needed);
         return points;
     }
+};
+
+/* Finds bodies: a network from files, or a function of the caller's, in which an exception counts as a
+   failure. */
+class pose_estimator {
+public:
+    using function = std::function<std::vector<skeleton>(const fpga_image_view &picture)>;
+
+    pose_estimator(const context &context, const std::string &people_path,
+                   const std::string &points_path)
+        : handle_(detail::made<fpga_pose_estimator>([&](fpga_pose_estimator **out) {
+              return fpga_pose_estimator_load(context.get(), people_path.c_str(),
+                                              points_path.c_str(), out);
+          })) {}
+    explicit pose_estimator(function estimate)
+        : estimate_(std::make_unique<function>(std::move(estimate))),
+          handle_(detail::made<fpga_pose_estimator>([&](fpga_pose_estimator **out) {
+              fpga_own_pose_estimator own = FPGA_OWN_POSE_ESTIMATOR_INIT;
+              own.estimate = call;
+              own.userdata = estimate_.get();
+              return fpga_pose_estimator_new(&own, out);
+          })) {}
+    fpga_pose_estimator *get() const noexcept { return handle_.get(); }
+    std::vector<skeleton> estimate(const image &picture) const
+    {
+        const fpga_image_view view = picture.view();
+        const detail::owner<fpga_poses, fpga_poses_free> list(
+            detail::made<fpga_poses>([&](fpga_poses **out) {
+                return fpga_pose_estimator_estimate(get(), &view, out);
+            }));
+        const auto count = detail::number<std::size_t>(
+            [&](std::size_t *count) { return fpga_poses_count(list.get(), count); });
+        std::vector<skeleton> bodies;
+        for (std::size_t index = 0; index < count; index++) {
+            std::vector<float> points(3 * 134);
+            std::size_t needed = 0;
+            detail::check(
+                fpga_poses_get(list.get(), index, points.data(), points.size(), &needed));
+            points.resize(needed);
+            bodies.emplace_back(std::move(points));
+        }
+        return bodies;
+    }
+
+private:
+    static std::int32_t call(void *userdata, const fpga_image_view *picture,
+                             fpga_poses *poses) noexcept
+    {
+        try {
+            for (const skeleton &body : (*static_cast<function *>(userdata))(*picture))
+                detail::check(fpga_poses_add(poses, body.data(), body.size()));
+            return 0;
+        } catch (...) {
+            return 1;
+        }
+    }
+
+    /* Before the handle, which calls it until it goes. */
+    std::unique_ptr<function> estimate_;
+    detail::owner<fpga_pose_estimator, fpga_pose_estimator_free> handle_;
 };
 
 /* Who somebody is, as one adapter sees it. */

@@ -73,6 +73,8 @@ mod parser;
 
 mod landmarks;
 
+mod poses;
+
 mod pose;
 
 mod drawing;
@@ -147,6 +149,7 @@ pub use parser::*;
 pub use person::*;
 pub use person_report::*;
 pub use pose::*;
+pub use poses::*;
 pub use progress::*;
 pub use prompt::*;
 pub use rep_controlnet::*;

@@ -52,6 +52,7 @@ static void macros_and_init_functions_agree(void)
     AGREE(fpga_own_embedder, fpga_own_embedder_init, FPGA_OWN_EMBEDDER_INIT);
     AGREE(fpga_own_parser, fpga_own_parser_init, FPGA_OWN_PARSER_INIT);
     AGREE(fpga_own_landmarks, fpga_own_landmarks_init, FPGA_OWN_LANDMARKS_INIT);
+    AGREE(fpga_own_pose_estimator, fpga_own_pose_estimator_init, FPGA_OWN_POSE_ESTIMATOR_INIT);
     AGREE(fpga_observers, fpga_observers_init, FPGA_OBSERVERS_INIT);
     AGREE(fpga_sought_person, fpga_sought_person_init, FPGA_SOUGHT_PERSON_INIT);
     AGREE(fpga_search, fpga_search_init, FPGA_SEARCH_INIT);
@@ -250,6 +251,9 @@ static void null_is_refused_by_face_networks(void)
     CHECK(fpga_landmarks_five(NULL, 68, numbers) == NULL_POINTER);
     CHECK(fpga_pose_estimator_load(NULL, "x", "x", &estimator) == NULL_POINTER && estimator == NULL);
     CHECK(fpga_pose_estimator_estimate(NULL, NULL, &poses) == NULL_POINTER && poses == NULL);
+    CHECK(fpga_pose_estimator_new(NULL, &estimator) == NULL_POINTER && estimator == NULL);
+    CHECK(fpga_pose_estimator_new(NULL, NULL) == NULL_POINTER);
+    CHECK(fpga_poses_add(NULL, numbers, 18) == NULL_POINTER);
     CHECK(fpga_poses_count(NULL, &size) == NULL_POINTER);
     CHECK(fpga_poses_get(NULL, 0, numbers, 10, &size) == NULL_POINTER);
     CHECK(fpga_identity_from_pictures(NULL, NULL, 0, NULL, &identity) == NULL_POINTER);

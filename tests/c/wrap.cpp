@@ -293,6 +293,49 @@ static void finds_faces(const fpga::model &model)
     CHECK(thrown(restore) == FPGA_STATUS_CALLBACK);
 }
 
+static void finds_bodies()
+{
+    const fpga::image before = picture();
+    const auto body = [](std::size_t points) {
+        std::vector<float> numbers(3 * points, 1);
+        for (std::size_t index = 0; index < points; index++)
+            numbers[3 * index] = numbers[3 * index + 1] = static_cast<float>(index % 40);
+        return fpga::skeleton(std::move(numbers));
+    };
+    std::size_t points = 18;
+    const fpga::pose_estimator estimator([&](const fpga_image_view &seen) {
+        CHECK(seen.width == 61 && seen.height == 47);
+        return std::vector<fpga::skeleton>{body(18), body(points)};
+    });
+    const auto plain = estimator.estimate(before);
+    CHECK(plain.size() == 2 && plain[0].size() == 18 && !plain[1].has_extremities());
+    CHECK(plain[0].points() == body(18).points() && plain[1].at(7).x == 7);
+    points = 134;
+    const auto mixed = estimator.estimate(before);
+    CHECK(mixed[1].has_extremities() && mixed[1].at(133).y == 13 && mixed[1].at(133).score == 1);
+    points = 133;
+    CHECK(estimator.estimate(before)[1].at(1).x == 5.5f);
+    points = 20;
+    CHECK(thrown([&] { estimator.estimate(before); }) == FPGA_STATUS_CALLBACK);
+    const fpga::pose_estimator broken(
+        [](const fpga_image_view &) -> std::vector<fpga::skeleton> { throw 1; });
+    CHECK(thrown([&] { broken.estimate(before); }) == FPGA_STATUS_CALLBACK);
+    bool absent = false;
+    try {
+        plain[0].at(18);
+    } catch (const std::out_of_range &) {
+        absent = true;
+    }
+    CHECK(absent);
+
+    const fpga::image drawn = fpga::draw_bodies(plain, 64, 48), black(64, 48);
+    CHECK(drawn.pixels() != black.pixels());
+    CHECK(fpga::draw_bodies(mixed, 64, 48).pixels() == drawn.pixels());
+    CHECK(fpga::draw_bodies({mixed[1]}, 64, 48).pixels() != drawn.pixels());
+    CHECK(fpga::draw_bodies(std::vector<fpga::skeleton>(), 64, 48).pixels() == black.pixels());
+    CHECK(thrown([&] { fpga::draw_bodies({body(17)}, 64, 48); }) == FPGA_STATUS_INVALID_ARGUMENT);
+}
+
 static void budgets(const std::string &folder)
 {
     auto params = fpga::init<fpga_context_params>();
@@ -324,6 +367,7 @@ int main(int argc, char **argv)
     sources(context, argv[1], argv[3]);
     changes_weights(context, model, argv[4], argv[5]);
     finds_faces(model);
+    finds_bodies();
     budgets(argv[1]);
     return 0;
 }
