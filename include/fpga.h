@@ -986,6 +986,36 @@ typedef struct fpga_restoration fpga_restoration;
 typedef struct fpga_source fpga_source;
 
 /**
+ * What a device has.
+ */
+typedef struct fpga_device_info {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * Bytes of its memory. Read it only if `has_memory` is 1.
+     */
+    uint64_t memory;
+    /**
+     * 1 if `memory` is known; 0 where nobody says, which is so for cards.
+     */
+    uint32_t has_memory;
+    /**
+     * 1 if it computes in 32-bit floats. Weights may be kept in any `fpga_storage` on every device.
+     */
+    uint32_t computes_f32;
+    /**
+     * 1 if it computes in 16-bit floats (IEEE 754).
+     */
+    uint32_t computes_f16;
+    /**
+     * 1 if it computes in bfloat16.
+     */
+    uint32_t computes_bf16;
+} fpga_device_info;
+
+/**
  * How a context is made. Start from `FPGA_CONTEXT_PARAMS_INIT`.
  */
 typedef struct fpga_context_params {
@@ -2704,6 +2734,23 @@ fpga_status fpga_device_list_name(const struct fpga_device_list *list,
                                   char *buffer,
                                   size_t capacity,
                                   size_t *needed);
+
+/**
+ * Writes what device `index` has.
+ *
+ * `size` is `sizeof *info`; it becomes `struct_size`.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT` (no such device), `FPGA_STATUS_INVALID_STRUCT_SIZE`,
+ * `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_device_list_info(const struct fpga_device_list *list,
+                                  size_t index,
+                                  struct fpga_device_info *info,
+                                  size_t size);
 
 /**
  * Frees a list.

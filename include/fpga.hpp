@@ -257,6 +257,7 @@ inline std::string version() { return fpga_version(); }
 /* A device of this machine. */
 struct device {
     std::string id, name;
+    fpga_device_info info;
 };
 
 inline std::vector<device> devices()
@@ -273,6 +274,8 @@ inline std::vector<device> devices()
         found[index].name = text([&](char *buffer, std::size_t capacity, std::size_t *needed) {
             return fpga_device_list_name(list.get(), index, buffer, capacity, needed);
         });
+        detail::check(fpga_device_list_info(list.get(), index, &found[index].info,
+                                            sizeof found[index].info));
     }
     return found;
 }

@@ -78,6 +78,7 @@ static void null_is_refused_and_freed(void)
     fpga_source *source = GARBAGE(fpga_source);
     fpga_generation_report made;
     fpga_progress progress;
+    fpga_device_info info;
 
     fpga_device_list_free(NULL);
     fpga_source_free(NULL);
@@ -122,6 +123,7 @@ static void null_is_refused_and_freed(void)
     CHECK(fpga_device_list_count(NULL, &size) == NULL_POINTER);
     CHECK(fpga_device_list_id(NULL, 0, text, sizeof text, &size) == NULL_POINTER);
     CHECK(fpga_device_list_name(NULL, 0, text, sizeof text, &size) == NULL_POINTER);
+    CHECK(fpga_device_list_info(NULL, 0, &info, sizeof info) == NULL_POINTER);
     CHECK(fpga_context_memory_in_use(NULL, &large) == NULL_POINTER);
     CHECK(fpga_source_new_memory(NULL, 0, NULL, &source) == NULL_POINTER && source == NULL);
     CHECK(fpga_source_new_memory(&byte, 1, NULL, NULL) == NULL_POINTER);

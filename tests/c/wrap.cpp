@@ -350,6 +350,7 @@ int main(int argc, char **argv)
     CHECK(argc == 6);
     CHECK(fpga::version() == fpga_version());
     CHECK(fpga::devices().front().id == "cpu");
+    CHECK(fpga::devices().front().info.computes_f32 == 1);
     auto asked = fpga::init<fpga_context_params>();
     asked.device = "toaster";
     CHECK(thrown([&] { fpga::context context(asked); }) == FPGA_STATUS_DEVICE);
