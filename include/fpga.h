@@ -4382,6 +4382,48 @@ fpga_status fpga_job_new_generate(const struct fpga_model *model,
                                   struct fpga_job **job);
 
 /**
+ * Writes how many bytes the job is expected to take beyond its model while it runs. What fits into the
+ * budget of the context is decided by this number.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_SHAPE` if the request does not fit the model;
+ * `FPGA_STATUS_INVALID_STATE` if the job runs or has run; `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_job_estimate_memory(const struct fpga_job *job,
+                                     uint64_t *bytes);
+
+/**
+ * Runs the job, and returns when it has ended.
+ *
+ * Ownership: `job` is borrowed for the call; it may be freed meanwhile.
+ * Threads: any. Jobs may run side by side, also on one model; each has its own threads. One job runs
+ * once.
+ * NULL: `job` must not be NULL.
+ * Errors: `FPGA_STATUS_CANCELLED`; `FPGA_STATUS_MEMORY_BUDGET` if it does not fit now, and then it may be
+ * run again; `FPGA_STATUS_SHAPE`, `FPGA_STATUS_INVALID_ARGUMENT` if something does
+ * not fit the picture or the model; `FPGA_STATUS_DEVICE`, `FPGA_STATUS_NOT_FINITE`,
+ * `FPGA_STATUS_UNSUPPORTED`; `FPGA_STATUS_CALLBACK` if a network of the caller's failed;
+ * `FPGA_STATUS_INVALID_STATE` if it runs or has run;
+ * `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_job_run(struct fpga_job *job);
+
+/**
+ * Gives up the caller's reference to a job, with its result if that was not taken.
+ *
+ * A job that runs goes on to its end: cancel it first to make that soon.
+ *
+ * Threads: any, but not while another thread still starts a call with this pointer.
+ * NULL: does nothing.
+ */
+FPGA_API void fpga_job_free(struct fpga_job *job);
+
+/**
  * Says who hears about the job's progress; NULL for nobody. Call it before the job runs.
  *
  * Ownership: `userdata` stays the caller's, must live until `fpga_job_run` returns, and must allow
@@ -4434,38 +4476,6 @@ fpga_status fpga_job_set_log_callback(struct fpga_job *job,
 FPGA_API
 fpga_status fpga_job_set_cancel_token(struct fpga_job *job,
                                       const struct fpga_cancel_token *token);
-
-/**
- * Writes how many bytes the job is expected to take beyond its model while it runs. What fits into the
- * budget of the context is decided by this number.
- *
- * Ownership: both pointers are borrowed for the call.
- * Threads: any.
- * NULL: neither pointer may be NULL.
- * Errors: `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_SHAPE` if the request does not fit the model;
- * `FPGA_STATUS_INVALID_STATE` if the job runs or has run; `FPGA_STATUS_NULL_POINTER`.
- */
-FPGA_API
-fpga_status fpga_job_estimate_memory(const struct fpga_job *job,
-                                     uint64_t *bytes);
-
-/**
- * Runs the job, and returns when it has ended.
- *
- * Ownership: `job` is borrowed for the call; it may be freed meanwhile.
- * Threads: any. Jobs may run side by side, also on one model; each has its own threads. One job runs
- * once.
- * NULL: `job` must not be NULL.
- * Errors: `FPGA_STATUS_CANCELLED`; `FPGA_STATUS_MEMORY_BUDGET` if it does not fit now, and then it may be
- * run again; `FPGA_STATUS_SHAPE`, `FPGA_STATUS_INVALID_ARGUMENT` if something does
- * not fit the picture or the model; `FPGA_STATUS_DEVICE`, `FPGA_STATUS_NOT_FINITE`,
- * `FPGA_STATUS_UNSUPPORTED`; `FPGA_STATUS_CALLBACK` if a network of the caller's failed;
- * `FPGA_STATUS_INVALID_STATE` if it runs or has run;
- * `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`, `FPGA_STATUS_NULL_POINTER`.
- */
-FPGA_API
-FPGA_MUST_USE
-fpga_status fpga_job_run(struct fpga_job *job);
 
 /**
  * Writes where the job stands, one of `fpga_job_state`.
@@ -4552,16 +4562,6 @@ FPGA_API
 FPGA_MUST_USE
 fpga_status fpga_job_take_generation(struct fpga_job *job,
                                      struct fpga_generation **generation);
-
-/**
- * Gives up the caller's reference to a job, with its result if that was not taken.
- *
- * A job that runs goes on to its end: cancel it first to make that soon.
- *
- * Threads: any, but not while another thread still starts a call with this pointer.
- * NULL: does nothing.
- */
-FPGA_API void fpga_job_free(struct fpga_job *job);
 
 /**
  * Writes the width and height of the picture, which are those of the input.

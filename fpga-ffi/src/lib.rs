@@ -24,6 +24,7 @@
 )]
 
 mod fault;
+mod generate;
 mod growing;
 mod guard;
 mod handle;
@@ -101,13 +102,17 @@ mod sampler;
 
 mod control;
 
-mod generate;
+mod generate_params;
 
 mod cancel;
 
 mod progress;
 
 mod job;
+
+mod job_listeners;
+
+mod job_outcome;
 
 mod restoration_report;
 
@@ -134,11 +139,13 @@ pub use error::*;
 pub use face::*;
 pub use face_report::*;
 pub use facial::*;
-pub use generate::*;
+pub use generate_params::*;
 pub use generation::*;
 pub use identity::*;
 pub use image::*;
 pub use job::*;
+pub use job_listeners::*;
+pub use job_outcome::*;
 pub use landmarks::*;
 pub use lora::*;
 pub use modality::*;
