@@ -966,7 +966,7 @@ typedef struct fpga_model fpga_model;
 typedef struct fpga_pose_estimator fpga_pose_estimator;
 
 /**
- * The bodies of a picture. Nothing in it ever changes.
+ * The bodies of a picture.
  */
 typedef struct fpga_poses fpga_poses;
 
@@ -984,6 +984,36 @@ typedef struct fpga_restoration fpga_restoration;
  * A checkpoint in the layout of `.safetensors` that is no file of its own. Nothing in it ever changes.
  */
 typedef struct fpga_source fpga_source;
+
+/**
+ * What a device has.
+ */
+typedef struct fpga_device_info {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * Bytes of its memory. Read it only if `has_memory` is 1.
+     */
+    uint64_t memory;
+    /**
+     * 1 if `memory` is known; 0 where nobody says, which is so for cards.
+     */
+    uint32_t has_memory;
+    /**
+     * 1 if it computes in 32-bit floats. Weights may be kept in any `fpga_storage` on every device.
+     */
+    uint32_t computes_f32;
+    /**
+     * 1 if it computes in 16-bit floats (IEEE 754).
+     */
+    uint32_t computes_f16;
+    /**
+     * 1 if it computes in bfloat16.
+     */
+    uint32_t computes_bf16;
+} fpga_device_info;
 
 /**
  * How a context is made. Start from `FPGA_CONTEXT_PARAMS_INIT`.
@@ -1412,6 +1442,72 @@ typedef struct fpga_own_landmarks {
 } fpga_own_landmarks;
 
 /**
+ * Finds the bodies of `picture` and adds each to `poses` with `fpga_poses_add`. Return 0, anything else if
+ * that failed: then nothing of the list is used.
+ *
+ * Ownership: all pointers are borrowed until the callback returns; it must not free them.
+ * Threads: as `fpga_detect_callback`; the same rules hold.
+ */
+typedef int32_t (*fpga_pose_callback)(void *userdata,
+                                      const struct fpga_image_view *picture,
+                                      struct fpga_poses *poses);
+
+/**
+ * A pose estimator of the caller's. Start from `FPGA_OWN_POSE_ESTIMATOR_INIT`.
+ */
+typedef struct fpga_own_pose_estimator {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * Finds bodies.
+     */
+    fpga_pose_callback estimate;
+    /**
+     * First argument of `estimate`. Must live until the estimator is gone, and allow being used on another
+     * thread.
+     */
+    void *userdata;
+} fpga_own_pose_estimator;
+
+/**
+ * A prompt that the caller encoded, in place of words. Start from `FPGA_PROMPT_EMBEDDING_INIT`. Pointers
+ * are borrowed for the call, and the numbers are copied.
+ *
+ * Prompt and negative prompt of one job are both words or both embedded, and then have equally many tokens.
+ * The model needs no text model and no tokenizer for embedded ones.
+ */
+typedef struct fpga_prompt_embedding {
+    /**
+     * Size of this struct.
+     */
+    size_t struct_size;
+    /**
+     * The tokens that the UNet reads, one after another: `num_tokens` times `width` numbers. For SDXL the
+     * hidden states of both text models side by side.
+     */
+    const float *tokens;
+    /**
+     * How many: 1 to 4096; 77 is usual.
+     */
+    size_t num_tokens;
+    /**
+     * Numbers per token: 768 for SD 1, 1024 for SD 2, 2048 for SDXL.
+     */
+    size_t width;
+    /**
+     * The pooled text of SDXL's second text model, `pooled_width` numbers. NULL for models without it,
+     * which do not read it.
+     */
+    const float *pooled;
+    /**
+     * How many numbers: 1280 for SDXL; 0 without `pooled`.
+     */
+    size_t pooled_width;
+} fpga_prompt_embedding;
+
+/**
  * One face. Start from `FPGA_FACE_INIT`. Pointers are borrowed for the call.
  *
  * In an array every element has the same `struct_size`, and elements are that many bytes apart.
@@ -1470,6 +1566,10 @@ typedef struct fpga_face {
      * the whole schedule. NULL for none. The job keeps its own reference.
      */
     const struct fpga_facial_prompts *facial_prompts;
+    /**
+     * What it looks like, encoded by the caller, in place of `prompt`, which must be NULL then; NULL for none.
+     */
+    const struct fpga_prompt_embedding *prompt_embedding;
 } fpga_face;
 
 /**
@@ -1715,6 +1815,10 @@ typedef struct fpga_sought_person {
      * keeps its own reference.
      */
     const struct fpga_facial_prompts *facial_prompts;
+    /**
+     * What it looks like, encoded by the caller, in place of `prompt`, which must be NULL then; NULL for none.
+     */
+    const struct fpga_prompt_embedding *prompt_embedding;
 } fpga_sought_person;
 
 /**
@@ -1933,6 +2037,19 @@ typedef struct fpga_restore_params {
      * measured; `-HUGE_VAL` for no limit.
      */
     double min_likeness_gain;
+    /**
+     * What restored faces look like, encoded by the caller, in place of `prompt`, which must be NULL then;
+     * NULL for none. With it comes `negative_prompt_embedding`.
+     */
+    const struct fpga_prompt_embedding *prompt_embedding;
+    /**
+     * What they do not look like, in place of `negative_prompt`.
+     */
+    const struct fpga_prompt_embedding *negative_prompt_embedding;
+    /**
+     * What the picture shows now, in place of `source_prompt`; NULL for `negative_prompt_embedding`.
+     */
+    const struct fpga_prompt_embedding *source_prompt_embedding;
 } fpga_restore_params;
 
 /**
@@ -2116,10 +2233,19 @@ typedef struct fpga_generate_params {
      */
     const struct fpga_face_embedder *recognition_embedder;
     /**
-     * Words that know somebody's face (ConsistentID), in place of `prompt` and `negative_prompt`, which must
-     * be NULL then. NULL for none. The job keeps its own reference.
+     * Words that know somebody's face (ConsistentID), in place of all other prompts, which must be NULL then.
+     * NULL for none. The job keeps its own reference.
      */
     const struct fpga_facial_prompts *facial_prompts;
+    /**
+     * What the picture shows, encoded by the caller, in place of `prompt`, which must be NULL then; NULL for
+     * none. With it comes `negative_prompt_embedding`.
+     */
+    const struct fpga_prompt_embedding *prompt_embedding;
+    /**
+     * What it does not show, in place of `negative_prompt`.
+     */
+    const struct fpga_prompt_embedding *negative_prompt_embedding;
 } fpga_generate_params;
 
 /**
@@ -2608,6 +2734,23 @@ fpga_status fpga_device_list_name(const struct fpga_device_list *list,
                                   char *buffer,
                                   size_t capacity,
                                   size_t *needed);
+
+/**
+ * Writes what device `index` has.
+ *
+ * `size` is `sizeof *info`; it becomes `struct_size`.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT` (no such device), `FPGA_STATUS_INVALID_STRUCT_SIZE`,
+ * `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_device_list_info(const struct fpga_device_list *list,
+                                  size_t index,
+                                  struct fpga_device_info *info,
+                                  size_t size);
 
 /**
  * Frees a list.
@@ -3738,35 +3881,23 @@ FPGA_API fpga_status fpga_landmarks_five(const float *points, size_t num_points,
 FPGA_API void fpga_landmark_detector_free(struct fpga_landmark_detector *detector);
 
 /**
- * Loads DWPose's two ONNX files: `yolox_l.onnx`, which finds people, and `dw-ll_ucoco_384.onnx`, which
- * finds their points. They run on the CPU.
+ * Adds a body to the list that a callback of `fpga_own_pose_estimator` was given; only until it returns.
  *
- * Ownership: inputs are borrowed for the call. `*estimator` is the caller's; free it with
- * `fpga_pose_estimator_free`.
- * Threads: any. An estimator may be used by many threads at once.
- * NULL: no pointer may be NULL.
- * Errors: those of `fpga_face_detector_load`.
- */
-FPGA_API
-FPGA_MUST_USE
-fpga_status fpga_pose_estimator_load(const struct fpga_context *context,
-                                     const char *people_path,
-                                     const char *points_path,
-                                     struct fpga_pose_estimator **estimator);
-
-/**
- * Finds the bodies of a picture; none is no error.
+ * `points` are x and y in pixels and a score of each point, usually 0 to 1, 0 for points that are not seen:
+ * 18 points of the body in OpenPose's order; 134 with feet, face and hands, as `fpga_poses_get` gives them;
+ * or 133 in the order of COCO-WholeBody, which has no neck: it is put between the shoulders.
  *
- * Ownership: inputs are borrowed for the call. `*poses` is the caller's; free it with `fpga_poses_free`.
+ * Ownership: both pointers are borrowed for the call.
  * Threads: any.
- * NULL: no pointer may be NULL.
- * Errors: those of `fpga_face_detector_detect`.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT` (another number of points, or more bodies than 4096),
+ * `FPGA_STATUS_NOT_FINITE`, `FPGA_STATUS_INVALID_STATE` if the list is no callback's;
+ * `FPGA_STATUS_NULL_POINTER`.
  */
 FPGA_API
-FPGA_MUST_USE
-fpga_status fpga_pose_estimator_estimate(const struct fpga_pose_estimator *estimator,
-                                         const struct fpga_image_view *picture,
-                                         struct fpga_poses **poses);
+fpga_status fpga_poses_add(struct fpga_poses *poses,
+                           const float *points,
+                           size_t num_points);
 
 /**
  * Writes the number of bodies.
@@ -3800,12 +3931,69 @@ fpga_status fpga_poses_get(const struct fpga_poses *poses,
                            size_t *needed);
 
 /**
- * Frees what an estimator found.
+ * Frees what an estimator found; never a list that a callback was given.
  *
  * Threads: any, but not while another thread still calls with this pointer.
  * NULL: does nothing.
  */
 FPGA_API void fpga_poses_free(struct fpga_poses *poses);
+
+/**
+ * Sets every field to its default, as `FPGA_OWN_POSE_ESTIMATOR_INIT` does.
+ *
+ * `size` is `sizeof *own`; it becomes `struct_size`.
+ *
+ * Ownership: `own` stays the caller's.
+ * Threads: any.
+ * NULL: `own` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API fpga_status fpga_own_pose_estimator_init(struct fpga_own_pose_estimator *own, size_t size);
+
+/**
+ * Loads DWPose's two ONNX files: `yolox_l.onnx`, which finds people, and `dw-ll_ucoco_384.onnx`, which
+ * finds their points. They run on the CPU.
+ *
+ * Ownership: inputs are borrowed for the call. `*estimator` is the caller's; free it with
+ * `fpga_pose_estimator_free`.
+ * Threads: any. An estimator may be used by many threads at once.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_face_detector_load`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_pose_estimator_load(const struct fpga_context *context,
+                                     const char *people_path,
+                                     const char *points_path,
+                                     struct fpga_pose_estimator **estimator);
+
+/**
+ * Makes an estimator of a callback of the caller's.
+ *
+ * Ownership: `own` is borrowed for the call; its `userdata` must live until the estimator is gone.
+ * `*estimator` is the caller's; free it with `fpga_pose_estimator_free`.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_STRUCT_SIZE`, `FPGA_STATUS_UNSUPPORTED`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_pose_estimator_new(const struct fpga_own_pose_estimator *own,
+                                    struct fpga_pose_estimator **estimator);
+
+/**
+ * Finds the bodies of a picture; none is no error.
+ *
+ * Ownership: inputs are borrowed for the call. `*poses` is the caller's; free it with `fpga_poses_free`.
+ * Threads: any.
+ * NULL: no pointer may be NULL.
+ * Errors: those of `fpga_face_detector_detect`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_pose_estimator_estimate(const struct fpga_pose_estimator *estimator,
+                                         const struct fpga_image_view *picture,
+                                         struct fpga_poses **poses);
 
 /**
  * Gives up the caller's reference to an estimator.
@@ -4050,6 +4238,20 @@ FPGA_API fpga_status fpga_search_init(struct fpga_search *search, size_t size);
 FPGA_API fpga_status fpga_modality_init(struct fpga_modality *modality, size_t size);
 
 /**
+ * Sets every field to its default, as `FPGA_PROMPT_EMBEDDING_INIT` does.
+ *
+ * `size` is `sizeof *embedding`; it becomes `struct_size`.
+ *
+ * Ownership: `embedding` stays the caller's.
+ * Threads: any.
+ * NULL: `embedding` must not be NULL.
+ * Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
+ */
+FPGA_API
+fpga_status fpga_prompt_embedding_init(struct fpga_prompt_embedding *embedding,
+                                       size_t size);
+
+/**
  * Sets every field to its default, as `FPGA_RESTORE_PARAMS_INIT` does.
  *
  * `size` is `sizeof *params`; it becomes `struct_size`.
@@ -4180,6 +4382,48 @@ fpga_status fpga_job_new_generate(const struct fpga_model *model,
                                   struct fpga_job **job);
 
 /**
+ * Writes how many bytes the job is expected to take beyond its model while it runs. What fits into the
+ * budget of the context is decided by this number.
+ *
+ * Ownership: both pointers are borrowed for the call.
+ * Threads: any.
+ * NULL: neither pointer may be NULL.
+ * Errors: `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_SHAPE` if the request does not fit the model;
+ * `FPGA_STATUS_INVALID_STATE` if the job runs or has run; `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+fpga_status fpga_job_estimate_memory(const struct fpga_job *job,
+                                     uint64_t *bytes);
+
+/**
+ * Runs the job, and returns when it has ended.
+ *
+ * Ownership: `job` is borrowed for the call; it may be freed meanwhile.
+ * Threads: any. Jobs may run side by side, also on one model; each has its own threads. One job runs
+ * once.
+ * NULL: `job` must not be NULL.
+ * Errors: `FPGA_STATUS_CANCELLED`; `FPGA_STATUS_MEMORY_BUDGET` if it does not fit now, and then it may be
+ * run again; `FPGA_STATUS_SHAPE`, `FPGA_STATUS_INVALID_ARGUMENT` if something does
+ * not fit the picture or the model; `FPGA_STATUS_DEVICE`, `FPGA_STATUS_NOT_FINITE`,
+ * `FPGA_STATUS_UNSUPPORTED`; `FPGA_STATUS_CALLBACK` if a network of the caller's failed;
+ * `FPGA_STATUS_INVALID_STATE` if it runs or has run;
+ * `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`, `FPGA_STATUS_NULL_POINTER`.
+ */
+FPGA_API
+FPGA_MUST_USE
+fpga_status fpga_job_run(struct fpga_job *job);
+
+/**
+ * Gives up the caller's reference to a job, with its result if that was not taken.
+ *
+ * A job that runs goes on to its end: cancel it first to make that soon.
+ *
+ * Threads: any, but not while another thread still starts a call with this pointer.
+ * NULL: does nothing.
+ */
+FPGA_API void fpga_job_free(struct fpga_job *job);
+
+/**
  * Says who hears about the job's progress; NULL for nobody. Call it before the job runs.
  *
  * Ownership: `userdata` stays the caller's, must live until `fpga_job_run` returns, and must allow
@@ -4232,38 +4476,6 @@ fpga_status fpga_job_set_log_callback(struct fpga_job *job,
 FPGA_API
 fpga_status fpga_job_set_cancel_token(struct fpga_job *job,
                                       const struct fpga_cancel_token *token);
-
-/**
- * Writes how many bytes the job is expected to take beyond its model while it runs. What fits into the
- * budget of the context is decided by this number.
- *
- * Ownership: both pointers are borrowed for the call.
- * Threads: any.
- * NULL: neither pointer may be NULL.
- * Errors: `FPGA_STATUS_INVALID_ARGUMENT`, `FPGA_STATUS_SHAPE` if the request does not fit the model;
- * `FPGA_STATUS_INVALID_STATE` if the job runs or has run; `FPGA_STATUS_NULL_POINTER`.
- */
-FPGA_API
-fpga_status fpga_job_estimate_memory(const struct fpga_job *job,
-                                     uint64_t *bytes);
-
-/**
- * Runs the job, and returns when it has ended.
- *
- * Ownership: `job` is borrowed for the call; it may be freed meanwhile.
- * Threads: any. Jobs may run side by side, also on one model; each has its own threads. One job runs
- * once.
- * NULL: `job` must not be NULL.
- * Errors: `FPGA_STATUS_CANCELLED`; `FPGA_STATUS_MEMORY_BUDGET` if it does not fit now, and then it may be
- * run again; `FPGA_STATUS_SHAPE`, `FPGA_STATUS_INVALID_ARGUMENT` if something does
- * not fit the picture or the model; `FPGA_STATUS_DEVICE`, `FPGA_STATUS_NOT_FINITE`,
- * `FPGA_STATUS_UNSUPPORTED`; `FPGA_STATUS_CALLBACK` if a network of the caller's failed;
- * `FPGA_STATUS_INVALID_STATE` if it runs or has run;
- * `FPGA_STATUS_POISONED`, `FPGA_STATUS_PANIC`, `FPGA_STATUS_NULL_POINTER`.
- */
-FPGA_API
-FPGA_MUST_USE
-fpga_status fpga_job_run(struct fpga_job *job);
 
 /**
  * Writes where the job stands, one of `fpga_job_state`.
@@ -4350,16 +4562,6 @@ FPGA_API
 FPGA_MUST_USE
 fpga_status fpga_job_take_generation(struct fpga_job *job,
                                      struct fpga_generation **generation);
-
-/**
- * Gives up the caller's reference to a job, with its result if that was not taken.
- *
- * A job that runs goes on to its end: cancel it first to make that soon.
- *
- * Threads: any, but not while another thread still starts a call with this pointer.
- * NULL: does nothing.
- */
-FPGA_API void fpga_job_free(struct fpga_job *job);
 
 /**
  * Writes the width and height of the picture, which are those of the input.
@@ -4706,7 +4908,7 @@ FPGA_API void fpga_generation_free(struct fpga_generation *generation);
     {sizeof(fpga_image_view), NULL, 0, 0, 0, FPGA_PIXEL_FORMAT_RGB8, 0}
 #define FPGA_FACE_INIT \
     {sizeof(fpga_face), NULL, NULL, {0, 0, 0, 0}, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 0, 0, NULL, 1.0, 0.0, \
-     1.0, NULL}
+     1.0, NULL, NULL}
 #define FPGA_DETECTION_INIT \
     {sizeof(fpga_detection), {0, 0, 0, 0}, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 1.0f, 0}
 #define FPGA_DETECTOR_PARAMS_INIT \
@@ -4719,19 +4921,24 @@ FPGA_API void fpga_generation_free(struct fpga_generation *generation);
     {sizeof(fpga_own_parser), NULL, NULL}
 #define FPGA_OWN_LANDMARKS_INIT \
     {sizeof(fpga_own_landmarks), NULL, NULL, 68, 0}
+#define FPGA_OWN_POSE_ESTIMATOR_INIT \
+    {sizeof(fpga_own_pose_estimator), NULL, NULL}
 #define FPGA_OBSERVERS_INIT \
     {sizeof(fpga_observers), NULL, NULL, NULL, FPGA_FACE_CHOICE_LARGEST, FPGA_COLOUR_ORDER_RIGHT}
 #define FPGA_SOUGHT_PERSON_INIT \
-    {sizeof(fpga_sought_person), NULL, NULL, NULL, 0, 1.0, 0.0, 1.0, {0, 0, 0, 0}, 0, 0, NULL}
+    {sizeof(fpga_sought_person), NULL, NULL, NULL, 0, 1.0, 0.0, 1.0, {0, 0, 0, 0}, 0, 0, NULL, \
+     NULL}
 #define FPGA_FACIAL_TEXT_INIT \
     {sizeof(fpga_facial_text), NULL, NULL, NULL, NULL, FPGA_PROMPT_LAYOUT_JOINED, \
      FPGA_PART_PAIRING_UPSTREAM, FPGA_NEGATIVE_TEXT_FUSED, FPGA_SECOND_TOKENIZER_READS_MARKS, 30, 0}
 #define FPGA_SEARCH_INIT \
     {sizeof(fpga_search), NULL, NULL, NULL, 0, 0.25, 0.3, 0, 0, 0, 0, FPGA_FACE_ORDER_LEFT_TO_RIGHT, 0}
+#define FPGA_PROMPT_EMBEDDING_INIT \
+    {sizeof(fpga_prompt_embedding), NULL, 0, 0, NULL, 0}
 #define FPGA_RESTORE_PARAMS_INIT \
     {sizeof(fpga_restore_params), NULL, NULL, NULL, 0, 0.6, 4.0, 0.0, 0.0, 2.0, 15.0, 0.0625, 10.0, \
      0.5, 0, 30, 1, 512, 1, FPGA_LONG_PROMPT_SPLIT, FPGA_NOISE_TORCH_CPU, 0, NULL, NULL, NULL, 1.0, \
-     0.0, 1.0, 0.0}
+     0.0, 1.0, 0.0, NULL, NULL, NULL}
 #define FPGA_CONTROL_INIT \
     {sizeof(fpga_control), NULL, NULL, 1.0, 0.0, 1.0, FPGA_CONTROL_MODE_BALANCED, 0}
 #define FPGA_ADAPTER_PARAMS_INIT \
@@ -4750,7 +4957,7 @@ FPGA_API void fpga_generation_free(struct fpga_generation *generation);
 #define FPGA_GENERATE_PARAMS_INIT \
     {sizeof(fpga_generate_params), NULL, NULL, NULL, NULL, NULL, 0, 0, 0.75, 7.5, 0.0, 0.0, 512, 512, 1, \
      30, 0, 0, FPGA_SAMPLER_MODEL, FPGA_LONG_PROMPT_SPLIT, FPGA_NOISE_TORCH_CPU, 0, 128, 0, \
-     NULL, 0, 0, 0, NULL, 0, NULL, NULL, NULL}
+     NULL, 0, 0, 0, NULL, 0, NULL, NULL, NULL, NULL, NULL}
 
 /* 1 if the library that runs has the interface that this header describes, else 0. */
 #define FPGA_CHECK_ABI() (fpga_abi_version() == FPGA_ABI_VERSION)

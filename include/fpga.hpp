@@ -152,6 +152,8 @@ inline fpga_search init() { return FPGA_SEARCH_INIT; }
 template <>
 inline fpga_facial_text init() { return FPGA_FACIAL_TEXT_INIT; }
 template <>
+inline fpga_prompt_embedding init() { return FPGA_PROMPT_EMBEDDING_INIT; }
+template <>
 inline fpga_restore_params init() { return FPGA_RESTORE_PARAMS_INIT; }
 template <>
 inline fpga_generate_params init() { return FPGA_GENERATE_PARAMS_INIT; }
@@ -198,6 +200,47 @@ inline image draw_bodies(const std::vector<float> &points, std::size_t points_pe
     return drawing;
 }
 
+/* One body, as fpga_poses_get gives it: 18 points, or 134 with feet, face and hands. data() is what
+   fpga_person.skeleton takes. */
+class skeleton {
+public:
+    struct keypoint {
+        float x, y, score;
+    };
+
+    /* x, y and score of 18 or 134 points; of 133 only for what a pose_estimator's function returns. */
+    explicit skeleton(std::vector<float> points) : points_(std::move(points)) {}
+    std::size_t size() const noexcept { return points_.size() / 3; }
+    bool has_extremities() const noexcept { return size() > 18; }
+    keypoint at(std::size_t index) const
+    {
+        return {points_.at(3 * index), points_.at(3 * index + 1), points_.at(3 * index + 2)};
+    }
+    const float *data() const noexcept { return points_.data(); }
+    const std::vector<float> &points() const noexcept { return points_; }
+
+private:
+    std::vector<float> points_;
+};
+
+/* Bodies on black; the extremities of those that have them only if all have. */
+inline image draw_bodies(const std::vector<skeleton> &bodies, std::uint32_t width,
+                         std::uint32_t height)
+{
+    const bool whole = std::all_of(bodies.begin(), bodies.end(),
+                                   [](const skeleton &body) { return body.has_extremities(); });
+    const std::size_t each = whole ? 134 : 18;
+    std::vector<float> points;
+    for (const skeleton &body : bodies) {
+        if (body.size() < each)
+            throw error(FPGA_STATUS_INVALID_ARGUMENT, "skeleton: needs 18 or 134 points, found " +
+                                                          std::to_string(body.size()));
+        points.insert(points.end(), body.points().begin(),
+                      body.points().begin() + static_cast<std::ptrdiff_t>(3 * each));
+    }
+    return draw_bodies(points, each, width, height);
+}
+
 /* Five points of faces on black, as InstantID's ControlNet reads them: ten numbers of each. */
 inline image draw_landmarks(const std::vector<float> &landmarks, std::uint32_t width,
                             std::uint32_t height)
@@ -214,6 +257,7 @@ inline std::string version() { return fpga_version(); }
 /* A device of this machine. */
 struct device {
     std::string id, name;
+    fpga_device_info info;
 };
 
 inline std::vector<device> devices()
@@ -230,6 +274,8 @@ inline std::vector<device> devices()
         found[index].name = text([&](char *buffer, std::size_t capacity, std::size_t *needed) {
             return fpga_device_list_name(list.get(), index, buffer, capacity, needed);
         });
+        detail::check(fpga_device_list_info(list.get(), index, &found[index].info,
+                                            sizeof found[index].info));
     }
     return found;
 }
@@ -626,6 +672,66 @@ public:
     }
 };
 
+/* Finds bodies: a network from files, or a function of the caller's, in which an exception counts as a
+   failure. */
+class pose_estimator {
+public:
+    using function = std::function<std::vector<skeleton>(const fpga_image_view &picture)>;
+
+    pose_estimator(const context &context, const std::string &people_path,
+                   const std::string &points_path)
+        : handle_(detail::made<fpga_pose_estimator>([&](fpga_pose_estimator **out) {
+              return fpga_pose_estimator_load(context.get(), people_path.c_str(),
+                                              points_path.c_str(), out);
+          })) {}
+    explicit pose_estimator(function estimate)
+        : estimate_(std::make_unique<function>(std::move(estimate))),
+          handle_(detail::made<fpga_pose_estimator>([&](fpga_pose_estimator **out) {
+              fpga_own_pose_estimator own = FPGA_OWN_POSE_ESTIMATOR_INIT;
+              own.estimate = call;
+              own.userdata = estimate_.get();
+              return fpga_pose_estimator_new(&own, out);
+          })) {}
+    fpga_pose_estimator *get() const noexcept { return handle_.get(); }
+    std::vector<skeleton> estimate(const image &picture) const
+    {
+        const fpga_image_view view = picture.view();
+        const detail::owner<fpga_poses, fpga_poses_free> list(
+            detail::made<fpga_poses>([&](fpga_poses **out) {
+                return fpga_pose_estimator_estimate(get(), &view, out);
+            }));
+        const auto count = detail::number<std::size_t>(
+            [&](std::size_t *count) { return fpga_poses_count(list.get(), count); });
+        std::vector<skeleton> bodies;
+        for (std::size_t index = 0; index < count; index++) {
+            std::vector<float> points(3 * 134);
+            std::size_t needed = 0;
+            detail::check(
+                fpga_poses_get(list.get(), index, points.data(), points.size(), &needed));
+            points.resize(needed);
+            bodies.emplace_back(std::move(points));
+        }
+        return bodies;
+    }
+
+private:
+    static std::int32_t call(void *userdata, const fpga_image_view *picture,
+                             fpga_poses *poses) noexcept
+    {
+        try {
+            for (const skeleton &body : (*static_cast<function *>(userdata))(*picture))
+                detail::check(fpga_poses_add(poses, body.data(), body.size()));
+            return 0;
+        } catch (...) {
+            return 1;
+        }
+    }
+
+    /* Before the handle, which calls it until it goes. */
+    std::unique_ptr<function> estimate_;
+    detail::owner<fpga_pose_estimator, fpga_pose_estimator_free> handle_;
+};
+
 /* Who somebody is, as one adapter sees it. */
 class identity : public detail::owner<fpga_identity, fpga_identity_free> {
 public:
@@ -660,6 +766,34 @@ public:
         : owner(detail::made<fpga_facial_prompts>([&](fpga_facial_prompts **out) {
               return fpga_facial_prompts_new(model.get(), adapter.get(), &text, out);
           })) {}
+};
+
+/* A prompt that the caller encoded: `width` numbers per token, and SDXL's pooled text. */
+class prompt_embedding {
+public:
+    prompt_embedding(std::vector<float> tokens, std::size_t width, std::vector<float> pooled = {})
+        : tokens_(std::move(tokens)), pooled_(std::move(pooled)), width_(width)
+    {
+        if (width == 0 || tokens_.size() % width != 0)
+            throw error(FPGA_STATUS_INVALID_ARGUMENT,
+                        "prompt embedding: needs whole tokens of " + std::to_string(width) +
+                            " numbers, found " + std::to_string(tokens_.size()) + " numbers");
+    }
+    /* Valid as long as this object. */
+    fpga_prompt_embedding view() const
+    {
+        fpga_prompt_embedding view = init<fpga_prompt_embedding>();
+        view.tokens = tokens_.data();
+        view.num_tokens = tokens_.size() / width_;
+        view.width = width_;
+        view.pooled = pooled_.empty() ? nullptr : pooled_.data();
+        view.pooled_width = pooled_.size();
+        return view;
+    }
+
+private:
+    std::vector<float> tokens_, pooled_;
+    std::size_t width_;
 };
 
 class cancel_token : public detail::owner<fpga_cancel_token, fpga_cancel_token_free> {

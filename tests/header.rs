@@ -77,10 +77,12 @@ fn the_header_alone_is_clean_c_and_cpp() {
         fpga_own_embedder own_embedder = FPGA_OWN_EMBEDDER_INIT;\n\
         fpga_own_parser own_parser = FPGA_OWN_PARSER_INIT;\n\
         fpga_own_landmarks own_landmarks = FPGA_OWN_LANDMARKS_INIT;\n\
+        fpga_own_pose_estimator own_poses = FPGA_OWN_POSE_ESTIMATOR_INIT;\n\
         fpga_observers observers = FPGA_OBSERVERS_INIT;\n\
         fpga_sought_person sought = FPGA_SOUGHT_PERSON_INIT;\n\
         fpga_search search = FPGA_SEARCH_INIT;\n\
         fpga_facial_text facial = FPGA_FACIAL_TEXT_INIT;\n\
+        fpga_prompt_embedding embedding = FPGA_PROMPT_EMBEDDING_INIT;\n\
         int checked(void);\n\
         int checked(void) { return FPGA_CHECK_ABI() ? 0 : 1; }\n";
     let cases = [

@@ -11,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use burn::tensor::Tensor;
 use fpga_core::RgbImage;
 use fpga_core::diffusion::Guidance;
 use fpga_core::face::{CropSettings, FaceBox, FaceEmbedding, PartMap};
@@ -18,9 +19,10 @@ use fpga_core::identity::facial_prompt::PromptLayout;
 use fpga_core::pipeline::{
     AdapterOptions, Canvas, DeviceChoice, Face, FaceReference, FaceRestorer, FacialText,
     FacialTextWays, Gate, GenerateRequest, IdentityAdapter, LoadOptions, Monitor, People,
-    PortraitGenerator, PortraitIdentity, RestoreRequest, StableDiffusion,
+    PortraitGenerator, PortraitIdentity, Prompt, RestoreRequest, StableDiffusion,
 };
 use fpga_core::sampler::SamplerKind;
+use fpga_core::text::LongPrompt;
 use fpga_core::weights::{Storage, TensorSource};
 use fpga_tests::models;
 use image::GrayImage;
@@ -378,6 +380,95 @@ fn words_that_know_a_face_make_the_same_picture_through_both_doors() {
     assert_eq!(&fs::read(&raw[3]).unwrap(), made.as_raw());
 }
 
+/// Runs `prompts.c` with these prompts and gives back the picture that it made.
+fn picture_of_embedded(
+    folder: &Path,
+    model: &Path,
+    prompts: [&Prompt; 2],
+    flags: &[&str],
+) -> Vec<u8> {
+    let both = prompts.map(|prompt| match prompt {
+        Prompt::Embedded { context, pooled } => (context.clone(), pooled.clone()),
+        Prompt::Text(words) => panic!("{words} is not embedded"),
+    });
+    let [_, count, width] = both[0].0.dims();
+    let pooled_width = both[0].1.as_ref().map_or(0, |pooled| pooled.dims()[1]);
+    let tokens = both.iter().map(|(tokens, _)| tokens.clone().into_data());
+    let pooled = both.iter().filter_map(|(_, pooled)| pooled.clone());
+    let parts = tokens.chain(pooled.map(Tensor::into_data));
+    let numbers = parts.flat_map(|part| part.to_vec::<f32>().unwrap());
+    let bytes: Vec<u8> = numbers.flat_map(f32::to_ne_bytes).collect();
+    let (given, out) = (folder.join("numbers"), folder.join("out"));
+    fs::write(&given, bytes).unwrap();
+    let sizes = [count, width, pooled_width].map(|size| size.to_string());
+    let mut arguments = vec![model.as_os_str(), given.as_os_str()];
+    arguments.extend(sizes.iter().map(OsStr::new));
+    arguments.push(out.as_os_str());
+    let program = compile("prompts", Linking::Shared, flags, folder);
+    let output = run(&program, &arguments);
+    assert!(
+        output.stdout.is_empty() && output.stderr.is_empty(),
+        "the library printed: {output:?}"
+    );
+    fs::read(out).unwrap()
+}
+
+/// What `prompts.c` asks for, by the other door.
+fn embedded_picture(model: &StableDiffusion, [prompt, negative]: [&Prompt; 2]) -> Vec<u8> {
+    let (width, height) = (24, 16);
+    let request = GenerateRequest {
+        negative_prompt: negative.clone(),
+        steps: 4,
+        guidance: Guidance::new(5.0),
+        sampler: Some(SamplerKind::Ddim { eta: 0.0 }),
+        seed: Some(7),
+        ..GenerateRequest::new(prompt.clone(), Canvas::Blank { width, height })
+    };
+    let generator = PortraitGenerator::new(model);
+    let generated = generator.generate(&request, &mut Monitor::none()).unwrap();
+    generated.pictures[0].as_raw().clone()
+}
+
+/// With a model whose text encoder is known: the program compares with its words.
+fn embedded_prompts_agree(flags: &[&str]) {
+    let (folder, files) = (tempfile::tempdir().unwrap(), model());
+    let device = DeviceChoice::Cpu.open().unwrap();
+    let model = StableDiffusion::load(files.path(), &LoadOptions::default(), &device).unwrap();
+    let encoder = model.text.as_ref().unwrap();
+    let encoded = encoder.encode("a cat", "ugly", LongPrompt::Split).unwrap();
+    let [prompt, negative] = encoded.map(|one| Prompt::Embedded {
+        context: one.context,
+        pooled: None,
+    });
+    let prompts = [&prompt, &negative];
+    let made = picture_of_embedded(folder.path(), files.path(), prompts, flags);
+    assert_eq!(made, embedded_picture(&model, prompts));
+}
+
+#[test]
+fn embedded_prompts_make_what_their_words_make() {
+    embedded_prompts_agree(&[]);
+}
+
+#[test]
+fn embedded_prompts_of_sdxl_have_pooled_text() {
+    let (folder, files) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    models::write_sdxl_folder(files.path());
+    let device = DeviceChoice::Cpu.open().unwrap();
+    let model = StableDiffusion::load(files.path(), &LoadOptions::default(), &device).unwrap();
+    let wave = |count: usize, pace: f32| {
+        let values: Vec<f32> = (0..count).map(|at| (at as f32 * pace).sin()).collect();
+        Tensor::<1>::from_floats(values.as_slice(), &device)
+    };
+    let [prompt, negative] = [1.7, 0.9].map(|pace| Prompt::Embedded {
+        context: wave(3 * 12, pace).reshape([1, 3, 12]),
+        pooled: Some(wave(10, pace).reshape([1, 10])),
+    });
+    let prompts = [&prompt, &negative];
+    let made = picture_of_embedded(folder.path(), files.path(), prompts, &[]);
+    assert_eq!(made, embedded_picture(&model, prompts));
+}
+
 #[test]
 fn the_cpp_wrapper_owns_throws_and_forwards() {
     runs_silently_with_everything("wrap", Linking::Shared, &[]);
@@ -451,6 +542,7 @@ fn the_address_sanitizer_finds_nothing() {
     runs_silently_with_people("people", &flags);
     weights_run_silently(&flags);
     faces_run_silently(&flags);
+    embedded_prompts_agree(&flags);
 }
 
 /// What C passes to callbacks and reads after a job is ordered. The library itself is not instrumented.

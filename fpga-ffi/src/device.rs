@@ -6,11 +6,61 @@ use std::sync::Arc;
 use fpga_core::pipeline::{DeviceChoice, DeviceEntry};
 
 use crate::fault::{Fault, Outcome};
+use crate::growing::{self, Growing};
 use crate::guard::{guard, release};
 use crate::handle::{Handle, borrow};
 use crate::status::fpga_status;
 use crate::text::copy_out;
 use crate::view::Out;
+
+/// What a device has.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct fpga_device_info {
+    /// Size of this struct.
+    pub struct_size: usize,
+    /// Bytes of its memory. Read it only if `has_memory` is 1.
+    pub memory: u64,
+    /// 1 if `memory` is known; 0 where nobody says, which is so for cards.
+    pub has_memory: u32,
+    /// 1 if it computes in 32-bit floats. Weights may be kept in any `fpga_storage` on every device.
+    pub computes_f32: u32,
+    /// 1 if it computes in 16-bit floats (IEEE 754).
+    pub computes_f16: u32,
+    /// 1 if it computes in bfloat16.
+    pub computes_bf16: u32,
+}
+
+// SAFETY: `repr(C)`, `struct_size` first, integers.
+unsafe impl Growing for fpga_device_info {
+    const NAME: &'static str = "fpga_device_info";
+    const FIRST_SIZE: usize = size_of::<usize>() + 24;
+
+    fn defaults() -> Self {
+        Self {
+            struct_size: size_of::<Self>(),
+            memory: 0,
+            has_memory: 0,
+            computes_f32: 0,
+            computes_f16: 0,
+            computes_bf16: 0,
+        }
+    }
+}
+
+impl From<&DeviceEntry> for fpga_device_info {
+    fn from(device: &DeviceEntry) -> Self {
+        let computes = |dtype| u32::from(device.dtypes.contains(&dtype));
+        Self {
+            struct_size: size_of::<Self>(),
+            memory: device.memory.unwrap_or(0),
+            has_memory: u32::from(device.memory.is_some()),
+            computes_f32: computes("f32"),
+            computes_f16: computes("f16"),
+            computes_bf16: computes("bf16"),
+        }
+    }
+}
 
 /// The devices that this machine has and this build can use. It never changes.
 pub struct fpga_device_list {
@@ -116,6 +166,31 @@ pub unsafe extern "C" fn fpga_device_list_name(
     })
 }
 
+/// Writes what device `index` has.
+///
+/// `size` is `sizeof *info`; it becomes `struct_size`.
+///
+/// Ownership: both pointers are borrowed for the call.
+/// Threads: any.
+/// NULL: neither pointer may be NULL.
+/// Errors: `FPGA_STATUS_INVALID_ARGUMENT` (no such device), `FPGA_STATUS_INVALID_STRUCT_SIZE`,
+/// `FPGA_STATUS_NULL_POINTER`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fpga_device_list_info(
+    list: *const fpga_device_list,
+    index: usize,
+    info: *mut fpga_device_info,
+    size: usize,
+) -> fpga_status {
+    guard(|_| {
+        // SAFETY: the caller's contract for a handle and a struct of `size` bytes.
+        unsafe {
+            let found = fpga_device_info::from(borrow(list)?.entry(index)?);
+            growing::write(&found, info, size)
+        }
+    })
+}
+
 /// Frees a list.
 ///
 /// Threads: any, but not while another thread still calls with this pointer.
@@ -123,4 +198,61 @@ pub unsafe extern "C" fn fpga_device_list_name(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fpga_device_list_free(list: *mut fpga_device_list) {
     release(list);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_reaches_c() {
+        let entry = |memory, dtypes| DeviceEntry {
+            choice: DeviceChoice::Cpu,
+            name: "a device".to_owned(),
+            memory,
+            dtypes,
+        };
+        let nothing = fpga_device_info::from(&entry(None, Vec::new()));
+        assert_eq!(nothing, fpga_device_info::defaults());
+        // Without `..`: a new field must be added here.
+        let all = fpga_device_info {
+            struct_size: size_of::<fpga_device_info>(),
+            memory: 1 << 40,
+            has_memory: 1,
+            computes_f32: 1,
+            computes_f16: 1,
+            computes_bf16: 1,
+        };
+        let every = entry(Some(1 << 40), vec!["f32", "f16", "bf16"]);
+        assert_eq!(fpga_device_info::from(&every), all);
+        for (dtype, one) in [
+            (
+                "f32",
+                fpga_device_info {
+                    computes_f32: 1,
+                    ..nothing
+                },
+            ),
+            (
+                "f16",
+                fpga_device_info {
+                    computes_f16: 1,
+                    ..nothing
+                },
+            ),
+            (
+                "bf16",
+                fpga_device_info {
+                    computes_bf16: 1,
+                    ..nothing
+                },
+            ),
+        ] {
+            assert_eq!(
+                fpga_device_info::from(&entry(None, vec![dtype])),
+                one,
+                "{dtype}"
+            );
+        }
+    }
 }

@@ -2,8 +2,9 @@
 
 use std::ffi::c_char;
 
+use burn::tensor::Device;
 use fpga_core::face::{FaceBox, Landmarks5};
-use fpga_core::pipeline::{Face, Prompt};
+use fpga_core::pipeline::Face;
 
 use crate::facial::fpga_facial_prompts;
 use crate::fault::Outcome;
@@ -11,8 +12,9 @@ use crate::growing::{self, Growing};
 use crate::guard::guard;
 use crate::identity::{self, CommonAdapter, fpga_identity};
 use crate::image::{self, fpga_image_view};
+use crate::prompt::{self, fpga_prompt_embedding};
 use crate::status::fpga_status;
-use crate::view::{flag, optional_text, zero};
+use crate::view::{flag, zero};
 
 /// More faces than any picture has: such a number was never set.
 const MOST_FACES: usize = 4096;
@@ -52,6 +54,8 @@ pub struct fpga_face {
     /// Words that know the face of `identity` (ConsistentID), in place of the prompt; their steps count over
     /// the whole schedule. NULL for none. The job keeps its own reference.
     pub facial_prompts: *const fpga_facial_prompts,
+    /// What it looks like, encoded by the caller, in place of `prompt`, which must be NULL then; NULL for none.
+    pub prompt_embedding: *const fpga_prompt_embedding,
 }
 
 // SAFETY: `repr(C)`, `struct_size` first, pointers, floats and integers.
@@ -73,6 +77,7 @@ unsafe impl Growing for fpga_face {
             identity_window_start: 0.0,
             identity_window_end: 1.0,
             facial_prompts: std::ptr::null(),
+            prompt_embedding: std::ptr::null(),
         }
     }
 }
@@ -91,7 +96,7 @@ pub unsafe extern "C" fn fpga_face_init(face: *mut fpga_face, size: usize) -> fp
     guard(|_| unsafe { growing::write(&fpga_face::defaults(), face, size) })
 }
 
-/// Copies an array of faces.
+/// Copies an array of faces. What the caller encoded goes to `device`.
 ///
 /// # Safety
 /// `faces` is NULL, or points to `count` structs of one version whose pointers live during the call.
@@ -99,12 +104,13 @@ pub(crate) unsafe fn copy_in(
     faces: *const fpga_face,
     count: usize,
     adapter: &mut CommonAdapter,
+    device: &Device,
 ) -> Outcome<Vec<Face>> {
     // SAFETY: this function's contract.
     let faces = unsafe { growing::read_all(faces, count, ("face", MOST_FACES)) }?;
     let one = |(index, face)| {
         // SAFETY: this function's contract.
-        let face = unsafe { to_core(face, adapter) };
+        let face = unsafe { to_core(face, adapter, device) };
         face.map_err(|fault| fault.context(format!("face {index}")))
     };
     faces.iter().enumerate().map(one).collect()
@@ -112,7 +118,7 @@ pub(crate) unsafe fn copy_in(
 
 /// # Safety
 /// The pointers of `face` live during the call.
-unsafe fn to_core(face: &fpga_face, adapter: &mut CommonAdapter) -> Outcome<Face> {
+unsafe fn to_core(face: &fpga_face, adapter: &mut CommonAdapter, device: &Device) -> Outcome<Face> {
     zero(face.reserved, "fpga_face.reserved")?;
     let landmarks = flag(face.has_landmarks, "fpga_face.has_landmarks")?;
     let [left, top, right, bottom] = face.r#box;
@@ -121,7 +127,12 @@ unsafe fn to_core(face: &fpga_face, adapter: &mut CommonAdapter) -> Outcome<Face
         let window = (face.identity_window_start, face.identity_window_end);
         (
             image::mask(face.mask)?,
-            optional_text(face.prompt, "fpga_face.prompt")?,
+            prompt::copy_in(
+                face.prompt,
+                face.prompt_embedding,
+                "fpga_face.prompt",
+                device,
+            )?,
             identity::worn(
                 (face.identity, face.facial_prompts),
                 face.identity_strength,
@@ -133,7 +144,7 @@ unsafe fn to_core(face: &fpga_face, adapter: &mut CommonAdapter) -> Outcome<Face
     Ok(Face {
         landmarks: landmarks.then(|| points(&face.landmarks)).transpose()?,
         mask,
-        prompt: prompt.map(Prompt::from),
+        prompt,
         identity,
         ..Face::new(FaceBox::new(left, top, right, bottom)?)
     })
@@ -146,6 +157,8 @@ pub(crate) fn points(values: &[f32; 10]) -> Outcome<Landmarks5> {
 
 #[cfg(test)]
 mod tests {
+    use fpga_core::pipeline::{DeviceChoice, Prompt};
+
     use super::*;
     use crate::image::fpga_pixel_format;
 
@@ -171,9 +184,22 @@ mod tests {
             has_landmarks: 1,
             ..plain
         };
-        let faces = [plain, full];
-        // SAFETY: two structs of this version.
-        let found = unsafe { copy_in(faces.as_ptr(), 2, &mut CommonAdapter::default()) }.unwrap();
+        let numbers = [1.0_f32, 2.0];
+        let embedding = fpga_prompt_embedding {
+            tokens: numbers.as_ptr(),
+            num_tokens: 1,
+            width: 2,
+            ..fpga_prompt_embedding::defaults()
+        };
+        let embedded = fpga_face {
+            prompt_embedding: &raw const embedding,
+            ..plain
+        };
+        let device = DeviceChoice::Cpu.open().unwrap();
+        let faces = [plain, full, embedded];
+        // SAFETY: three structs of this version.
+        let found = unsafe { copy_in(faces.as_ptr(), 3, &mut CommonAdapter::default(), &device) };
+        let found = found.unwrap();
         assert_eq!(found[0].region.edges(), [1.0, 2.0, 30.0, 40.0]);
         assert!(found[0].landmarks.is_none() && found[0].mask.is_none());
         assert!(found[0].prompt.is_none());
@@ -188,5 +214,6 @@ mod tests {
         let mask = found[1].mask.as_ref().unwrap();
         assert_eq!(mask, &ndarray::arr2(&[[0.0, 0.2], [0.4, 0.6]]));
         assert!(matches!(&found[1].prompt, Some(Prompt::Text(text)) if text == "smiling"));
+        assert!(matches!(&found[2].prompt, Some(Prompt::Embedded { .. })));
     }
 }

@@ -1,181 +1,28 @@
-//! `fpga_generate_params`: how pictures are made.
+//! What a generation needs, owned: its request borrows from it.
 
-use std::ffi::c_char;
 use std::sync::Arc;
 
+use burn::tensor::Device;
 use fpga_core::RgbImage;
-use fpga_core::diffusion::Guidance;
-use fpga_core::pipeline::{Canvas, FacialPrompts, GenerateRequest, Prompt};
-use fpga_core::vae::Tiling;
+use fpga_core::pipeline::{Canvas, FacialPrompts, GenerateRequest};
 use ndarray::Array2;
 
 use crate::adapter::fpga_adapter;
 use crate::context::fpga_context;
-use crate::control::{self, OwnControl, fpga_control};
+use crate::control::{self, OwnControl};
 use crate::controlnet::fpga_controlnet;
 use crate::detector::fpga_face_detector;
 use crate::embedder::fpga_face_embedder;
 use crate::facial::fpga_facial_prompts;
 use crate::fault::{Fault, Outcome};
-use crate::growing::{self, Growing};
-use crate::guard::guard;
+use crate::generate_params::{self, fpga_generate_params};
 use crate::handle::share_optional;
-use crate::image::{self, fpga_image_view};
-use crate::modality::{self, OwnModality, fpga_modality};
-use crate::params::{fpga_long_prompt, fpga_noise};
-use crate::person::{self, OwnPeople, fpga_person};
-use crate::sampler::fpga_sampler;
-use crate::status::fpga_status;
-use crate::view::{flag, optional_text, zero};
+use crate::image;
+use crate::modality::{self, OwnModality};
+use crate::person::{self, OwnPeople};
+use crate::view::{flag, zero};
 
-/// How pictures are made. Start from `FPGA_GENERATE_PARAMS_INIT`. Pointers are borrowed for the call.
-///
-/// Without `picture` they start from noise; with it, it is changed; with `mask` too, only there.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct fpga_generate_params {
-    /// Size of this struct.
-    pub struct_size: usize,
-    /// What the picture shows; NULL for the empty prompt.
-    pub prompt: *const c_char,
-    /// What it does not show; NULL for the empty prompt.
-    pub negative_prompt: *const c_char,
-    /// The picture to change, RGB of any size; NULL to start from noise.
-    pub picture: *const fpga_image_view,
-    /// Where it may change: `FPGA_PIXEL_FORMAT_GRAY8`, as large as `picture`; 0 keeps its bytes. NULL for
-    /// everywhere.
-    pub mask: *const fpga_image_view,
-    /// ControlNets, whose effects add up.
-    pub controls: *const fpga_control,
-    /// How many.
-    pub num_controls: usize,
-    /// Seed of the noise. Read only if `has_seed` is 1.
-    pub seed: u64,
-    /// How much of `picture` may change: 0 hardly, 1 wholly. Read only with `picture`.
-    pub strength: f64,
-    /// How strongly the prompt pulls; 7.5 is usual, 1 or less leaves the negative prompt out.
-    pub guidance: f64,
-    /// How far the spread of guided predictions is pulled back to that of unguided ones: 0 to 1.
-    pub guidance_rescale: f64,
-    /// Share of fresh noise at each step, 0 to 1, of samplers that have a choice. Read only if `has_eta`
-    /// is 1.
-    pub eta: f64,
-    /// Pixels of a row; a multiple of 8. Read only without `picture`.
-    pub width: u32,
-    /// Rows; a multiple of 8. Read only without `picture`.
-    pub height: u32,
-    /// Pictures at once: 1 to 64.
-    pub count: u32,
-    /// Steps of the whole schedule: 1 to 1000.
-    pub steps: u32,
-    /// 1 if `seed` is set, 0 for a fresh one, which the result names.
-    pub has_seed: u32,
-    /// 1 if `eta` is set, 0 for the sampler's own.
-    pub has_eta: u32,
-    /// One of `fpga_sampler`.
-    pub sampler: u32,
-    /// One of `fpga_long_prompt`.
-    pub long_prompt: u32,
-    /// One of `fpga_noise`.
-    pub noise: u32,
-    /// Longest side in pixels of the tiles in which the result is decoded, for pictures whose whole would
-    /// take too much memory; 0 for no tiles.
-    pub tile: u32,
-    /// Shortest overlap of two tiles in pixels.
-    pub tile_overlap: u32,
-    /// Must be 0.
-    pub reserved: u32,
-    /// Who appears, and where; the model should be that of `fpga_model_with_adapter`.
-    pub people: *const fpga_person,
-    /// How many.
-    pub num_people: usize,
-    /// 1 to measure where everyone's attention goes, for the report; the pictures stay the same, it takes
-    /// about one more attention per person and layer. 0 to leave that out.
-    pub measure: u32,
-    /// Must be 0.
-    pub reserved_2: u32,
-    /// Condition pictures of the modalities that are merged into the model; one for each of them.
-    pub modalities: *const fpga_modality,
-    /// How many.
-    pub num_modalities: usize,
-    /// Finds the faces of the finished pictures, so that the report says who is recognised at their place;
-    /// NULL to leave that out. The job keeps its own reference.
-    pub recognition_detector: *const fpga_face_detector,
-    /// Says whose they are: the network that the identities' embeddings come from. Set both or neither.
-    pub recognition_embedder: *const fpga_face_embedder,
-    /// Words that know somebody's face (ConsistentID), in place of `prompt` and `negative_prompt`, which must
-    /// be NULL then. NULL for none. The job keeps its own reference.
-    pub facial_prompts: *const fpga_facial_prompts,
-}
-
-// SAFETY: `repr(C)`, `struct_size` first, pointers, floats and integers.
-unsafe impl Growing for fpga_generate_params {
-    const NAME: &'static str = "fpga_generate_params";
-    const FIRST_SIZE: usize = 7 * size_of::<usize>() + 5 * size_of::<f64>() + 12 * size_of::<u32>();
-
-    /// The core's defaults, so that both doors agree.
-    fn defaults() -> Self {
-        let blank = Canvas::Blank {
-            width: 512,
-            height: 512,
-        };
-        let core = GenerateRequest::new("", blank);
-        Self {
-            struct_size: size_of::<Self>(),
-            prompt: std::ptr::null(),
-            negative_prompt: std::ptr::null(),
-            picture: std::ptr::null(),
-            mask: std::ptr::null(),
-            controls: std::ptr::null(),
-            num_controls: 0,
-            seed: 0,
-            strength: 0.75,
-            guidance: core.guidance.scale,
-            guidance_rescale: core.guidance.rescale,
-            eta: 0.0,
-            width: 512,
-            height: 512,
-            count: core.count as u32,
-            steps: core.steps as u32,
-            has_seed: 0,
-            has_eta: 0,
-            sampler: fpga_sampler::Model as u32,
-            long_prompt: fpga_long_prompt::from(core.long_prompt) as u32,
-            noise: fpga_noise::from(core.noise) as u32,
-            tile: 0,
-            tile_overlap: Tiling::default().overlap as u32,
-            reserved: 0,
-            people: std::ptr::null(),
-            num_people: 0,
-            measure: 0,
-            reserved_2: 0,
-            modalities: std::ptr::null(),
-            num_modalities: 0,
-            recognition_detector: std::ptr::null(),
-            recognition_embedder: std::ptr::null(),
-            facial_prompts: std::ptr::null(),
-        }
-    }
-}
-
-/// Sets every field to its default, as `FPGA_GENERATE_PARAMS_INIT` does.
-///
-/// `size` is `sizeof *params`; it becomes `struct_size`.
-///
-/// Ownership: `params` stays the caller's.
-/// Threads: any.
-/// NULL: `params` must not be NULL.
-/// Errors: `FPGA_STATUS_NULL_POINTER`, `FPGA_STATUS_INVALID_STRUCT_SIZE`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fpga_generate_params_init(
-    params: *mut fpga_generate_params,
-    size: usize,
-) -> fpga_status {
-    // SAFETY: the caller says that `params` has `size` bytes.
-    guard(|_| unsafe { growing::write(&fpga_generate_params::defaults(), params, size) })
-}
-
-/// What a generation needs, owned: its request borrows from it.
+/// What a generation needs.
 pub(crate) struct Generation {
     canvas: OwnCanvas,
     controls: Vec<OwnControl>,
@@ -274,14 +121,16 @@ impl OwnCanvas {
     }
 }
 
+/// What the caller encoded goes to `device`.
+///
 /// # Safety
 /// `params` is NULL for the defaults, or a struct whose pointers live during the call.
-pub(crate) unsafe fn copy_in(params: *const fpga_generate_params) -> Outcome<Generation> {
-    let params = match params.is_null() {
-        true => fpga_generate_params::defaults(),
-        // SAFETY: this function's contract.
-        false => unsafe { growing::read(params) }?,
-    };
+pub(crate) unsafe fn copy_in(
+    params: *const fpga_generate_params,
+    device: &Device,
+) -> Outcome<Generation> {
+    // SAFETY: this function's contract.
+    let params = unsafe { generate_params::read(params) }?;
     zero(params.reserved_2, "fpga_generate_params.reserved_2")?;
     let measure = flag(params.measure, "fpga_generate_params.measure")?;
     // SAFETY: this function's contract.
@@ -297,48 +146,9 @@ pub(crate) unsafe fn copy_in(params: *const fpga_generate_params) -> Outcome<Gen
             people,
             modalities: modality::copy_in(params.modalities, params.num_modalities)?,
             words: words(&params)?,
-            settings: settings(&params)?,
+            settings: generate_params::settings(&params, device)?,
         })
     }
-}
-
-/// # Safety
-/// The strings of `params` live during the call.
-unsafe fn settings(params: &fpga_generate_params) -> Outcome<GenerateRequest<'static>> {
-    zero(params.reserved, "fpga_generate_params.reserved")?;
-    // SAFETY: this function's contract.
-    let string = |pointer, name| unsafe { optional_text(pointer, name) };
-    let prompt = string(params.prompt, "fpga_generate_params.prompt")?;
-    let negative = string(
-        params.negative_prompt,
-        "fpga_generate_params.negative_prompt",
-    )?;
-    let seeded = flag(params.has_seed, "fpga_generate_params.has_seed")?;
-    let eta = flag(params.has_eta, "fpga_generate_params.has_eta")?;
-    let long_prompt = "fpga_generate_params.long_prompt";
-    // Stands in until the job lends its own.
-    let canvas = Canvas::Blank {
-        width: params.width,
-        height: params.height,
-    };
-    Ok(GenerateRequest {
-        negative_prompt: Prompt::from(negative.unwrap_or_default()),
-        long_prompt: fpga_long_prompt::from_code(params.long_prompt, long_prompt)?,
-        count: params.count as usize,
-        steps: params.steps as usize,
-        guidance: Guidance {
-            scale: params.guidance,
-            rescale: params.guidance_rescale,
-        },
-        sampler: fpga_sampler::from_code(params.sampler, eta.then_some(params.eta))?,
-        seed: seeded.then_some(params.seed),
-        noise: fpga_noise::from_code(params.noise, "fpga_generate_params.noise")?,
-        tiling: (params.tile > 0).then_some(Tiling {
-            tile: params.tile as usize,
-            overlap: params.tile_overlap as usize,
-        }),
-        ..GenerateRequest::new(prompt.unwrap_or_default(), canvas)
-    })
 }
 
 /// # Safety
@@ -346,9 +156,11 @@ unsafe fn settings(params: &fpga_generate_params) -> Outcome<GenerateRequest<'st
 unsafe fn words(params: &fpga_generate_params) -> Outcome<Option<Arc<fpga_facial_prompts>>> {
     // SAFETY: this function's contract.
     let words = unsafe { share_optional(params.facial_prompts) }?;
-    let others = !(params.prompt.is_null() && params.negative_prompt.is_null());
-    if words.is_some() && others {
-        let why = "has prompt and negative_prompt in it: both must be NULL";
+    let others = [params.prompt, params.negative_prompt].map(|words| !words.is_null());
+    let embedded = [params.prompt_embedding, params.negative_prompt_embedding];
+    let embedded = embedded.map(|prompt| !prompt.is_null());
+    if words.is_some() && [others, embedded].as_flattened().contains(&true) {
+        let why = "has prompt and negative_prompt in it: all others must be NULL";
         return Err(Fault::argument("fpga_generate_params.facial_prompts", why));
     }
     Ok(words)
@@ -399,11 +211,22 @@ unsafe fn canvas(params: &fpga_generate_params) -> Outcome<OwnCanvas> {
 
 #[cfg(test)]
 mod tests {
-    use fpga_core::pipeline::NoiseKind;
+    use fpga_core::diffusion::Guidance;
+    use fpga_core::pipeline::{DeviceChoice, NoiseKind, Prompt};
     use fpga_core::sampler::SamplerKind;
     use fpga_core::text::LongPrompt;
+    use fpga_core::vae::Tiling;
 
     use super::*;
+    use crate::growing::Growing;
+    use crate::image::fpga_image_view;
+    use crate::params::{fpga_long_prompt, fpga_noise};
+    use crate::prompt::fpga_prompt_embedding;
+    use crate::sampler::fpga_sampler;
+
+    fn cpu() -> Device {
+        DeviceChoice::Cpu.open().unwrap()
+    }
 
     fn view(pixels: &[u8], format: u32) -> fpga_image_view {
         fpga_image_view {
@@ -421,7 +244,7 @@ mod tests {
         let (width, height) = (512, 512);
         let core = GenerateRequest::new("", Canvas::Blank { width, height });
         // SAFETY: NULL is allowed.
-        let ours = unsafe { copy_in(std::ptr::null()) }.unwrap();
+        let ours = unsafe { copy_in(std::ptr::null(), &cpu()) }.unwrap();
         assert_eq!(format!("{:?}", ours.request()), format!("{core:?}"));
     }
 
@@ -466,6 +289,9 @@ mod tests {
             recognition_detector: std::ptr::null(),
             recognition_embedder: std::ptr::null(),
             facial_prompts: std::ptr::null(),
+            // Below, and `tests/c/prompts.c`.
+            prompt_embedding: std::ptr::null(),
+            negative_prompt_embedding: std::ptr::null(),
         };
         let picture = RgbImage::from_raw(2, 1, colours.to_vec()).unwrap();
         let canvas = Canvas::Masked {
@@ -492,7 +318,7 @@ mod tests {
             ..GenerateRequest::new("new", canvas)
         };
         // SAFETY: strings and pixels live during the call.
-        let found = unsafe { copy_in(&raw const params) }.unwrap();
+        let found = unsafe { copy_in(&raw const params, &cpu()) }.unwrap();
         assert_eq!(format!("{:?}", found.request()), format!("{expected:?}"));
         let blank = fpga_generate_params {
             picture: std::ptr::null(),
@@ -502,12 +328,46 @@ mod tests {
             ..params
         };
         // SAFETY: as above.
-        let found = unsafe { copy_in(&raw const blank) }.unwrap();
+        let found = unsafe { copy_in(&raw const blank, &cpu()) }.unwrap();
         let (width, height) = (16, 24);
         let expected = GenerateRequest {
             canvas: Canvas::Blank { width, height },
             ..expected
         };
         assert_eq!(format!("{:?}", found.request()), format!("{expected:?}"));
+    }
+
+    #[test]
+    fn embedded_prompts_stand_in_for_words() {
+        let numbers = [1.0_f32, 2.0, 3.0];
+        let embedding = |num_tokens, width| fpga_prompt_embedding {
+            tokens: numbers.as_ptr(),
+            num_tokens,
+            width,
+            ..fpga_prompt_embedding::defaults()
+        };
+        let (wanted, unwanted) = (embedding(3, 1), embedding(1, 3));
+        let params = fpga_generate_params {
+            prompt_embedding: &raw const wanted,
+            negative_prompt_embedding: &raw const unwanted,
+            ..fpga_generate_params::defaults()
+        };
+        // SAFETY: numbers and structs live during the call.
+        let read = |params: &fpga_generate_params| unsafe { copy_in(params, &cpu()) };
+        let found = read(&params).unwrap();
+        let request = found.request();
+        let prompts = [&request.prompt, &request.negative_prompt];
+        let shapes = prompts.map(|prompt| match prompt {
+            Prompt::Embedded { context, .. } => context.dims(),
+            Prompt::Text(words) => panic!("{words}"),
+        });
+        assert_eq!(shapes, [[1, 3, 1], [1, 1, 3]]);
+        let both = fpga_generate_params {
+            negative_prompt: c"bad".as_ptr(),
+            ..params
+        };
+        let fault = read(&both).map(|_| ()).unwrap_err();
+        let field = "fpga_generate_params.negative_prompt_embedding: stands in for words";
+        assert!(fault.message.starts_with(field), "{}", fault.message);
     }
 }

@@ -1,32 +1,22 @@
 //! `fpga_job`: one restoration or generation, from its inputs to its result.
 
-use std::ffi::{c_char, c_void};
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use fpga_core::pipeline::CancelToken;
-
-use crate::cancel::fpga_cancel_token;
 use crate::face::fpga_face;
 use crate::fault::{Fault, Outcome};
-use crate::generate::{self, fpga_generate_params};
-use crate::generation::fpga_generation;
-use crate::growing::{self, Growing};
+use crate::generate;
+use crate::generate_params::fpga_generate_params;
 use crate::guard::{Scope, guard, release};
 use crate::handle::{Handle, borrow, share};
 use crate::image::fpga_image_view;
 use crate::memory::Reservation;
 use crate::model::fpga_model;
 use crate::params::fpga_restore_params;
-use crate::progress::{
-    Callback, Course, Watch, fpga_log_callback, fpga_preview_callback, fpga_progress,
-    fpga_progress_callback,
-};
-use crate::restoration::fpga_restoration;
+use crate::progress::{Course, Watch};
 use crate::restore;
 use crate::status::fpga_status;
 use crate::task::{Product, Task};
-use crate::text::copy_out;
 use crate::view::Out;
 
 /// Where a job stands.
@@ -48,7 +38,7 @@ pub enum fpga_job_state {
 /// One restoration or generation, from its inputs to its result. A job runs once.
 pub struct fpga_job {
     model: Arc<fpga_model>,
-    course: Course,
+    pub(crate) course: Course,
     state: Mutex<State>,
 }
 
@@ -134,7 +124,7 @@ impl fpga_job {
     }
 
     /// Changes how the job will run.
-    fn prepare(&self, change: impl FnOnce(&mut Watch)) -> Outcome {
+    pub(crate) fn prepare(&self, change: impl FnOnce(&mut Watch)) -> Outcome {
         match &mut *self.state() {
             State::Ready(work) => {
                 change(&mut work.watch);
@@ -145,7 +135,7 @@ impl fpga_job {
     }
 
     /// Hands over the result if it is of the kind that `pick` wants.
-    fn take<T>(&self, pick: impl FnOnce(Product) -> Result<T, Product>) -> Outcome<T> {
+    pub(crate) fn take<T>(&self, pick: impl FnOnce(Product) -> Result<T, Product>) -> Outcome<T> {
         let mut state = self.state();
         let result = match &mut *state {
             State::Done(result, _) => result,
@@ -163,14 +153,14 @@ impl fpga_job {
         })
     }
 
-    fn finished(&self) -> usize {
+    pub(crate) fn finished(&self) -> usize {
         match &*self.state() {
             State::Done(_, count) => *count,
             _ => self.course.last().map_or(0, |(_, finished)| finished),
         }
     }
 
-    fn standing(&self) -> fpga_job_state {
+    pub(crate) fn standing(&self) -> fpga_job_state {
         match &*self.state() {
             State::Ready(_) => fpga_job_state::Ready,
             State::Running => fpga_job_state::Running,
@@ -182,7 +172,7 @@ impl fpga_job {
         }
     }
 
-    fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         match &*self.state() {
             State::Failed(fault) => fault.message.clone(),
             _ => String::new(),
@@ -221,7 +211,8 @@ pub unsafe extern "C" fn fpga_job_new_restore(
         let model = unsafe { share(model) }?;
         scope.enter(&model.context)?;
         // SAFETY: the caller's contract for structs and what they point to.
-        let task = unsafe { restore::copy_in(picture, (faces, num_faces), params) }?;
+        let task =
+            unsafe { restore::copy_in(picture, (faces, num_faces), params, &model.model.device) }?;
         out.give(fpga_job::new(model, Task::Restore(Box::new(task)))?);
         Ok(())
     })
@@ -248,88 +239,9 @@ pub unsafe extern "C" fn fpga_job_new_generate(
         let model = unsafe { share(model) }?;
         scope.enter(&model.context)?;
         // SAFETY: the caller's contract for structs and what they point to.
-        let task = unsafe { generate::copy_in(params) }?;
+        let task = unsafe { generate::copy_in(params, &model.model.device) }?;
         out.give(fpga_job::new(model, Task::Generate(Box::new(task)))?);
         Ok(())
-    })
-}
-
-/// Says who hears about the job's progress; NULL for nobody. Call it before the job runs.
-///
-/// Ownership: `userdata` stays the caller's, must live until `fpga_job_run` returns, and must allow
-/// being used on another thread.
-/// Threads: any.
-/// NULL: `job` must not be NULL; `callback` and `userdata` may be.
-/// Errors: `FPGA_STATUS_INVALID_STATE`, `FPGA_STATUS_NULL_POINTER`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fpga_job_set_progress_callback(
-    job: *mut fpga_job,
-    callback: fpga_progress_callback,
-    userdata: *mut c_void,
-) -> fpga_status {
-    guard(|_| {
-        // SAFETY: the caller's contract for a handle.
-        let job = unsafe { borrow(job) }?;
-        job.prepare(|watch| watch.progress = Callback::new(callback, userdata))
-    })
-}
-
-/// Says who sees the picture so far; NULL for nobody. Call it before the job runs.
-///
-/// Ownership: `userdata` stays the caller's, must live until `fpga_job_run` returns, and must allow
-/// being used on another thread.
-/// Threads: any.
-/// NULL: `job` must not be NULL; `callback` and `userdata` may be.
-/// Errors: `FPGA_STATUS_INVALID_STATE`, `FPGA_STATUS_NULL_POINTER`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fpga_job_set_preview_callback(
-    job: *mut fpga_job,
-    callback: fpga_preview_callback,
-    userdata: *mut c_void,
-) -> fpga_status {
-    guard(|_| {
-        // SAFETY: the caller's contract for a handle.
-        let job = unsafe { borrow(job) }?;
-        job.prepare(|watch| watch.preview = Callback::new(callback, userdata))
-    })
-}
-
-/// Says who hears what the job has to say; NULL for nobody. Call it before the job runs.
-///
-/// Ownership: `userdata` stays the caller's, must live until `fpga_job_run` returns, and must allow
-/// being used on another thread.
-/// Threads: any.
-/// NULL: `job` must not be NULL; `callback` and `userdata` may be.
-/// Errors: `FPGA_STATUS_INVALID_STATE`, `FPGA_STATUS_NULL_POINTER`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fpga_job_set_log_callback(
-    job: *mut fpga_job,
-    callback: fpga_log_callback,
-    userdata: *mut c_void,
-) -> fpga_status {
-    guard(|_| {
-        // SAFETY: the caller's contract for a handle.
-        let job = unsafe { borrow(job) }?;
-        job.prepare(|watch| watch.log = Callback::new(callback, userdata))
-    })
-}
-
-/// Says what can stop the job; NULL for nothing but its callback. Call it before the job runs.
-///
-/// Ownership: the job keeps its own reference to the token.
-/// Threads: any.
-/// NULL: `job` must not be NULL; `token` may be.
-/// Errors: `FPGA_STATUS_INVALID_STATE`, `FPGA_STATUS_NULL_POINTER`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fpga_job_set_cancel_token(
-    job: *mut fpga_job,
-    token: *const fpga_cancel_token,
-) -> fpga_status {
-    guard(|_| {
-        // SAFETY: the caller's contract for handles.
-        let (job, token) = unsafe { (borrow(job)?, token.as_ref()) };
-        let cancel = token.map_or_else(CancelToken::new, |token| token.token.clone());
-        job.prepare(|watch| watch.cancel = cancel)
     })
 }
 
@@ -373,139 +285,6 @@ pub unsafe extern "C" fn fpga_job_run(job: *mut fpga_job) -> fpga_status {
         // SAFETY: the caller's contract for a handle. Sharing keeps it alive if a callback frees it.
         let job = unsafe { share(job) }?;
         job.run(scope)
-    })
-}
-
-/// Writes where the job stands, one of `fpga_job_state`.
-///
-/// Ownership: both pointers are borrowed for the call.
-/// Threads: any, also while the job runs.
-/// NULL: neither pointer may be NULL.
-/// Errors: `FPGA_STATUS_NULL_POINTER`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fpga_job_get_state(job: *const fpga_job, state: *mut u32) -> fpga_status {
-    guard(|_| {
-        // SAFETY: the caller's contract for an output and a handle.
-        let (out, job) = unsafe { (Out::new(state, "state")?, borrow(job)?) };
-        out.set(job.standing() as u32);
-        Ok(())
-    })
-}
-
-/// Writes the last message of the job's progress, also after it was cancelled; `phase` is 0 if there was
-/// none yet.
-///
-/// `size` is `sizeof *progress`; it becomes `struct_size`.
-///
-/// Ownership: both pointers are borrowed for the call.
-/// Threads: any, also while the job runs.
-/// NULL: neither pointer may be NULL.
-/// Errors: `FPGA_STATUS_INVALID_STRUCT_SIZE`, `FPGA_STATUS_NULL_POINTER`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fpga_job_get_progress(
-    job: *const fpga_job,
-    progress: *mut fpga_progress,
-    size: usize,
-) -> fpga_status {
-    guard(|_| {
-        // SAFETY: the caller's contract for a handle and a struct of `size` bytes.
-        unsafe {
-            let last = borrow(job)?.course.last();
-            let message = last.map_or_else(fpga_progress::defaults, |(message, _)| message);
-            growing::write(&message, progress, size)
-        }
-    })
-}
-
-/// Writes how many faces (of a restoration) or pictures (of a generation) were finished, also when the
-/// job was cancelled or failed after them.
-///
-/// Ownership: both pointers are borrowed for the call.
-/// Threads: any, also while the job runs.
-/// NULL: neither pointer may be NULL.
-/// Errors: `FPGA_STATUS_NULL_POINTER`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fpga_job_num_finished(
-    job: *const fpga_job,
-    num_finished: *mut usize,
-) -> fpga_status {
-    guard(|_| {
-        // SAFETY: the caller's contract for an output and a handle.
-        let (out, job) = unsafe { (Out::new(num_finished, "num_finished")?, borrow(job)?) };
-        out.set(job.finished());
-        Ok(())
-    })
-}
-
-/// Copies the message of a job that failed or was cancelled; empty in every other state.
-///
-/// With `buffer` NULL and `capacity` 0 it only writes the size to `needed`, the final NUL included.
-///
-/// Ownership: the text is copied into `buffer`, which stays the caller's.
-/// Threads: any, whichever ran the job.
-/// NULL: `job` must not be NULL; either `buffer` or `needed` may be, not both.
-/// Errors: `FPGA_STATUS_BUFFER_TOO_SMALL` (then only `needed` is written),
-/// `FPGA_STATUS_NULL_POINTER`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn fpga_job_error_message(
-    job: *const fpga_job,
-    buffer: *mut c_char,
-    capacity: usize,
-    needed: *mut usize,
-) -> fpga_status {
-    guard(|_| {
-        // SAFETY: the caller's contract for a handle, `buffer` and `needed`.
-        unsafe { copy_out(&borrow(job)?.message(), buffer, capacity, needed) }
-    })
-}
-
-/// Hands over the result of a restoration that is done. It can be taken once.
-///
-/// Ownership: `*restoration` is the caller's; free it with `fpga_restoration_free`. It does not need
-/// the job, the model or the context any more.
-/// Threads: any.
-/// NULL: neither pointer may be NULL.
-/// Errors: `FPGA_STATUS_INVALID_STATE` if there is no result, or no more, or one of another kind;
-/// `FPGA_STATUS_NULL_POINTER`.
-#[unsafe(no_mangle)]
-#[must_use]
-pub unsafe extern "C" fn fpga_job_take_restoration(
-    job: *mut fpga_job,
-    restoration: *mut *mut fpga_restoration,
-) -> fpga_status {
-    guard(|_| {
-        // SAFETY: the caller's contract for an output and a handle.
-        let (out, job) = unsafe { (Out::handle(restoration)?, borrow(job)?) };
-        out.give(job.take(|product| match product {
-            Product::Restoration(result) => Ok(result),
-            other => Err(other),
-        })?);
-        Ok(())
-    })
-}
-
-/// Hands over the result of a generation that is done. It can be taken once.
-///
-/// Ownership: `*generation` is the caller's; free it with `fpga_generation_free`. It does not need the
-/// job, the model or the context any more.
-/// Threads: any.
-/// NULL: neither pointer may be NULL.
-/// Errors: `FPGA_STATUS_INVALID_STATE` if there is no result, or no more, or one of another kind;
-/// `FPGA_STATUS_NULL_POINTER`.
-#[unsafe(no_mangle)]
-#[must_use]
-pub unsafe extern "C" fn fpga_job_take_generation(
-    job: *mut fpga_job,
-    generation: *mut *mut fpga_generation,
-) -> fpga_status {
-    guard(|_| {
-        // SAFETY: the caller's contract for an output and a handle.
-        let (out, job) = unsafe { (Out::handle(generation)?, borrow(job)?) };
-        out.give(job.take(|product| match product {
-            Product::Generation(result) => Ok(result),
-            other => Err(other),
-        })?);
-        Ok(())
     })
 }
 

@@ -24,6 +24,7 @@
 )]
 
 mod fault;
+mod generate;
 mod growing;
 mod guard;
 mod handle;
@@ -73,6 +74,8 @@ mod parser;
 
 mod landmarks;
 
+mod poses;
+
 mod pose;
 
 mod drawing;
@@ -91,19 +94,25 @@ mod search;
 
 mod modality;
 
+mod prompt;
+
 mod params;
 
 mod sampler;
 
 mod control;
 
-mod generate;
+mod generate_params;
 
 mod cancel;
 
 mod progress;
 
 mod job;
+
+mod job_listeners;
+
+mod job_outcome;
 
 mod restoration_report;
 
@@ -130,11 +139,13 @@ pub use error::*;
 pub use face::*;
 pub use face_report::*;
 pub use facial::*;
-pub use generate::*;
+pub use generate_params::*;
 pub use generation::*;
 pub use identity::*;
 pub use image::*;
 pub use job::*;
+pub use job_listeners::*;
+pub use job_outcome::*;
 pub use landmarks::*;
 pub use lora::*;
 pub use modality::*;
@@ -145,7 +156,9 @@ pub use parser::*;
 pub use person::*;
 pub use person_report::*;
 pub use pose::*;
+pub use poses::*;
 pub use progress::*;
+pub use prompt::*;
 pub use rep_controlnet::*;
 pub use restoration::*;
 pub use restoration_report::*;

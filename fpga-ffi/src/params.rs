@@ -3,6 +3,7 @@
 use std::ffi::c_char;
 use std::sync::LazyLock;
 
+use burn::tensor::Device;
 use fpga_core::RgbImage;
 use fpga_core::diffusion::Guidance;
 use fpga_core::face::CropSettings;
@@ -14,9 +15,10 @@ use crate::embedder::fpga_face_embedder;
 use crate::fault::{Fault, Outcome};
 use crate::growing::{self, Growing};
 use crate::guard::guard;
+use crate::prompt::{self, fpga_prompt_embedding};
 use crate::search::fpga_search;
 use crate::status::fpga_status;
-use crate::view::{flag, optional_text, zero};
+use crate::view::{flag, zero};
 
 /// What happens to prompts beyond the 77 tokens that text models read at once.
 #[repr(u32)]
@@ -108,6 +110,13 @@ pub struct fpga_restore_params {
     /// The original is kept where the cosine with the person's own face gains less than this, if that is
     /// measured; `-HUGE_VAL` for no limit.
     pub min_likeness_gain: f64,
+    /// What restored faces look like, encoded by the caller, in place of `prompt`, which must be NULL then;
+    /// NULL for none. With it comes `negative_prompt_embedding`.
+    pub prompt_embedding: *const fpga_prompt_embedding,
+    /// What they do not look like, in place of `negative_prompt`.
+    pub negative_prompt_embedding: *const fpga_prompt_embedding,
+    /// What the picture shows now, in place of `source_prompt`; NULL for `negative_prompt_embedding`.
+    pub source_prompt_embedding: *const fpga_prompt_embedding,
 }
 
 // SAFETY: `repr(C)`, `struct_size` first, pointers, floats and integers.
@@ -149,6 +158,9 @@ unsafe impl Growing for fpga_restore_params {
             landmark_window_start: 0.0,
             landmark_window_end: 1.0,
             min_likeness_gain: core.gate.min_likeness_gain,
+            prompt_embedding: std::ptr::null(),
+            negative_prompt_embedding: std::ptr::null(),
+            source_prompt_embedding: std::ptr::null(),
         }
     }
 }
@@ -229,28 +241,39 @@ pub(crate) unsafe fn read(params: *const fpga_restore_params) -> Outcome<fpga_re
     }
 }
 
-/// The request without its picture, faces and networks.
+/// The request without its picture, faces and networks. What the caller encoded goes to `device`.
 ///
 /// # Safety
-/// The strings of `params` live during the call.
-pub(crate) unsafe fn settings(params: &fpga_restore_params) -> Outcome<RestoreRequest<'static>> {
+/// The prompts of `params` live during the call.
+pub(crate) unsafe fn settings(
+    params: &fpga_restore_params,
+    device: &Device,
+) -> Outcome<RestoreRequest<'static>> {
     zero(params.reserved, "fpga_restore_params.reserved")?;
-    // SAFETY: this function's contract.
-    let string = |pointer, name| unsafe { optional_text(pointer, name) };
-    let prompt = string(params.prompt, "fpga_restore_params.prompt")?;
-    let negative = string(
+    let told = |words, embedding, field: &str| {
+        let field = format!("fpga_restore_params.{field}");
+        // SAFETY: this function's contract.
+        unsafe { prompt::copy_in(words, embedding, &field, device) }
+    };
+    let prompt = told(params.prompt, params.prompt_embedding, "prompt")?;
+    let negative = told(
         params.negative_prompt,
-        "fpga_restore_params.negative_prompt",
+        params.negative_prompt_embedding,
+        "negative_prompt",
     )?;
-    let source = string(params.source_prompt, "fpga_restore_params.source_prompt")?;
+    let source = told(
+        params.source_prompt,
+        params.source_prompt_embedding,
+        "source_prompt",
+    )?;
     let seeded = flag(params.has_seed, "fpga_restore_params.has_seed")?;
     Ok(RestoreRequest {
         picture: &NO_PICTURE,
         faces: Vec::new(),
         search: None,
-        prompt: prompt.unwrap_or_default().into(),
-        negative_prompt: negative.unwrap_or_default().into(),
-        source_prompt: source.map(Prompt::from),
+        prompt: prompt.unwrap_or_else(|| Prompt::from("")),
+        negative_prompt: negative.unwrap_or_else(|| Prompt::from("")),
+        source_prompt: source,
         long_prompt: fpga_long_prompt::from_code(
             params.long_prompt,
             "fpga_restore_params.long_prompt",
@@ -288,13 +311,19 @@ pub(crate) unsafe fn settings(params: &fpga_restore_params) -> Outcome<RestoreRe
 
 #[cfg(test)]
 mod tests {
+    use fpga_core::pipeline::DeviceChoice;
+
     use super::*;
+
+    fn cpu() -> Device {
+        DeviceChoice::Cpu.open().unwrap()
+    }
 
     #[test]
     fn the_defaults_are_those_of_the_core() {
         let core = RestoreRequest::new(&NO_PICTURE, Vec::new(), "");
         // SAFETY: NULL is allowed.
-        let ours = unsafe { settings(&read(std::ptr::null()).unwrap()) }.unwrap();
+        let ours = unsafe { settings(&read(std::ptr::null()).unwrap(), &cpu()) }.unwrap();
         assert_eq!(format!("{ours:?}"), format!("{core:?}"));
     }
 
@@ -332,6 +361,10 @@ mod tests {
             landmark_scale: 0.22,
             landmark_window_start: 0.23,
             landmark_window_end: 0.24,
+            // Below, and `tests/c/prompts.c`.
+            prompt_embedding: std::ptr::null(),
+            negative_prompt_embedding: std::ptr::null(),
+            source_prompt_embedding: std::ptr::null(),
         };
         let expected = RestoreRequest {
             negative_prompt: "bad".into(),
@@ -362,7 +395,45 @@ mod tests {
             ..RestoreRequest::new(&NO_PICTURE, Vec::new(), "new")
         };
         // SAFETY: the strings are static.
-        let found = unsafe { settings(&params) }.unwrap();
+        let found = unsafe { settings(&params, &cpu()) }.unwrap();
         assert_eq!(format!("{found:?}"), format!("{expected:?}"));
+    }
+
+    #[test]
+    fn embedded_prompts_stand_in_for_words() {
+        let numbers = [1.0_f32, 2.0, 3.0, 4.0];
+        let embedding = |num_tokens, width| fpga_prompt_embedding {
+            tokens: numbers.as_ptr(),
+            num_tokens,
+            width,
+            ..fpga_prompt_embedding::defaults()
+        };
+        let [wanted, unwanted, now] = [(4, 1), (2, 2), (1, 4)].map(|(n, w)| embedding(n, w));
+        let params = fpga_restore_params {
+            prompt_embedding: &raw const wanted,
+            negative_prompt_embedding: &raw const unwanted,
+            source_prompt_embedding: &raw const now,
+            ..fpga_restore_params::defaults()
+        };
+        // SAFETY: numbers and structs live during the call.
+        let read = |params: &fpga_restore_params| unsafe { settings(params, &cpu()) };
+        let found = read(&params).unwrap();
+        let prompts = [
+            &found.prompt,
+            &found.negative_prompt,
+            found.source_prompt.as_ref().unwrap(),
+        ];
+        let shapes = prompts.map(|prompt| match prompt {
+            Prompt::Embedded { context, .. } => context.dims(),
+            Prompt::Text(words) => panic!("{words}"),
+        });
+        assert_eq!(shapes, [[1, 4, 1], [1, 2, 2], [1, 1, 4]]);
+        let both = fpga_restore_params {
+            source_prompt: c"a man".as_ptr(),
+            ..params
+        };
+        let message = read(&both).unwrap_err().message;
+        let field = "fpga_restore_params.source_prompt_embedding: stands in for words";
+        assert!(message.starts_with(field), "{message}");
     }
 }

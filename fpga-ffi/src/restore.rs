@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use burn::tensor::Device;
 use fpga_core::RgbImage;
 use fpga_core::pipeline::{LandmarkControl, Recogniser, RestoreRequest};
 
@@ -71,6 +72,8 @@ impl Restoration {
     }
 }
 
+/// What the caller encoded goes to `device`.
+///
 /// # Safety
 /// `picture` and `params` are NULL or structs, `faces` is NULL or an array of `count` of them, whose
 /// pointers live during the call.
@@ -78,6 +81,7 @@ pub(crate) unsafe fn copy_in(
     picture: *const fpga_image_view,
     (faces, count): (*const fpga_face, usize),
     params: *const fpga_restore_params,
+    device: &Device,
 ) -> Outcome<Restoration> {
     let mut adapter = CommonAdapter::default();
     // SAFETY: this function's contract.
@@ -85,13 +89,13 @@ pub(crate) unsafe fn copy_in(
         let params = params::read(params)?;
         let picture = image::picture(picture)?;
         let request = RestoreRequest {
-            faces: face::copy_in(faces, count, &mut adapter)?,
-            ..params::settings(&params)?
+            faces: face::copy_in(faces, count, &mut adapter, device)?,
+            ..params::settings(&params, device)?
         };
         Ok(Restoration {
             picture,
             request,
-            search: search::copy_in(params.search, &mut adapter)?,
+            search: search::copy_in(params.search, &mut adapter, device)?,
             recogniser: share_optional(params.recogniser)?,
             landmarks: landmarks(&params)?,
             adapter,

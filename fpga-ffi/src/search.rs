@@ -3,8 +3,9 @@
 use std::ffi::c_char;
 use std::sync::Arc;
 
+use burn::tensor::Device;
 use fpga_core::face::{AssignmentRules, FaceBox, FaceFilter, FaceOrder};
-use fpga_core::pipeline::{FaceSearch, Prompt, SoughtPerson};
+use fpga_core::pipeline::{FaceSearch, SoughtPerson};
 
 use crate::detector::fpga_face_detector;
 use crate::embedder::fpga_face_embedder;
@@ -14,8 +15,9 @@ use crate::growing::{self, Growing};
 use crate::guard::guard;
 use crate::handle::{share, share_optional};
 use crate::identity::{self, CommonAdapter, fpga_identity};
+use crate::prompt::{self, fpga_prompt_embedding};
 use crate::status::fpga_status;
-use crate::view::{flag, optional_text, zero};
+use crate::view::{flag, zero};
 
 /// More people than any picture has: such a number was never set.
 const MOST_PEOPLE: usize = 256;
@@ -79,6 +81,8 @@ pub struct fpga_sought_person {
     /// Words that know the face of `identity` (ConsistentID), in place of the prompt; NULL for none. The job
     /// keeps its own reference.
     pub facial_prompts: *const fpga_facial_prompts,
+    /// What it looks like, encoded by the caller, in place of `prompt`, which must be NULL then; NULL for none.
+    pub prompt_embedding: *const fpga_prompt_embedding,
 }
 
 // SAFETY: `repr(C)`, `struct_size` first, pointers, floats and integers.
@@ -100,6 +104,7 @@ unsafe impl Growing for fpga_sought_person {
             has_box: 0,
             reserved: 0,
             facial_prompts: std::ptr::null(),
+            prompt_embedding: std::ptr::null(),
         }
     }
 }
@@ -223,24 +228,31 @@ impl OwnSearch {
     }
 }
 
+/// What the caller encoded goes to `device`.
+///
 /// # Safety
 /// `search` is NULL for none, or a struct whose pointers live during the call.
 pub(crate) unsafe fn copy_in(
     search: *const fpga_search,
     adapter: &mut CommonAdapter,
+    device: &Device,
 ) -> Outcome<Option<OwnSearch>> {
     if search.is_null() {
         return Ok(None);
     }
     // SAFETY: this function's contract.
-    unsafe { own(&growing::read(search)?, adapter) }
+    unsafe { own(&growing::read(search)?, adapter, device) }
         .map(Some)
         .map_err(|fault| fault.context("search"))
 }
 
 /// # Safety
 /// The pointers of `search` live during the call.
-unsafe fn own(search: &fpga_search, adapter: &mut CommonAdapter) -> Outcome<OwnSearch> {
+unsafe fn own(
+    search: &fpga_search,
+    adapter: &mut CommonAdapter,
+    device: &Device,
+) -> Outcome<OwnSearch> {
     zero(search.reserved, "fpga_search.reserved")?;
     let filter = FaceFilter {
         min_score: search.min_score,
@@ -258,7 +270,7 @@ unsafe fn own(search: &fpga_search, adapter: &mut CommonAdapter) -> Outcome<OwnS
     let people = unsafe { growing::read_all(search.people, search.num_people, limit) }?;
     let mut one = |(index, person)| {
         // SAFETY: this function's contract.
-        let person = unsafe { sought(person, adapter) };
+        let person = unsafe { sought(person, adapter, device) };
         person.map_err(|fault| fault.context(format!("person {index}")))
     };
     let people = people
@@ -282,6 +294,7 @@ unsafe fn own(search: &fpga_search, adapter: &mut CommonAdapter) -> Outcome<OwnS
 unsafe fn sought(
     person: &fpga_sought_person,
     adapter: &mut CommonAdapter,
+    device: &Device,
 ) -> Outcome<SoughtPerson> {
     zero(person.reserved, "fpga_sought_person.reserved")?;
     let placed = flag(person.has_box, "fpga_sought_person.has_box")?;
@@ -296,7 +309,12 @@ unsafe fn sought(
                 window,
                 adapter,
             )?,
-            optional_text(person.prompt, "fpga_sought_person.prompt")?,
+            prompt::copy_in(
+                person.prompt,
+                person.prompt_embedding,
+                "fpga_sought_person.prompt",
+                device,
+            )?,
             identity::embedding(
                 (person.embedding, person.embedding_length),
                 "fpga_sought_person.embedding",
@@ -312,16 +330,21 @@ unsafe fn sought(
             .then(|| FaceBox::new(left, top, right, bottom))
             .transpose()?,
         identity,
-        prompt: prompt.map(Prompt::from),
+        prompt,
     })
 }
 
 #[cfg(test)]
 mod tests {
     use fpga_core::face::DetectedFace;
+    use fpga_core::pipeline::{DeviceChoice, Prompt};
 
     use super::*;
     use crate::network::Home;
+
+    fn cpu() -> Device {
+        DeviceChoice::Cpu.open().unwrap()
+    }
 
     fn detector() -> Arc<fpga_face_detector> {
         let nobody = |_: &fpga_core::RgbImage| Ok(Vec::<DetectedFace>::new());
@@ -342,7 +365,18 @@ mod tests {
             has_box: 1,
             ..fpga_sought_person::defaults()
         };
-        let people = [fpga_sought_person::defaults(), person];
+        let numbers = [1.0_f32, 2.0];
+        let embedding = fpga_prompt_embedding {
+            tokens: numbers.as_ptr(),
+            num_tokens: 1,
+            width: 2,
+            ..fpga_prompt_embedding::defaults()
+        };
+        let embedded = fpga_sought_person {
+            prompt_embedding: &raw const embedding,
+            ..fpga_sought_person::defaults()
+        };
+        let people = [embedded, person];
         let search = fpga_search {
             detector: Arc::as_ptr(&detector),
             people: people.as_ptr(),
@@ -358,7 +392,7 @@ mod tests {
         };
         let mut adapter = CommonAdapter::default();
         // SAFETY: all pointers live.
-        let found = unsafe { copy_in(&raw const search, &mut adapter) };
+        let found = unsafe { copy_in(&raw const search, &mut adapter, &cpu()) };
         let found = found.unwrap().unwrap();
         let found = found.borrowed();
         let filter = FaceFilter {
@@ -374,6 +408,8 @@ mod tests {
             (0.11, 0.12)
         );
         assert!(found.people[0].embedding.is_none() && found.people[0].place.is_none());
+        let first = &found.people[0].prompt;
+        assert!(matches!(first, Some(Prompt::Embedded { .. })));
         let last = &found.people[1];
         assert_eq!(last.embedding.as_ref().unwrap().raw(), &values);
         assert_eq!(last.place.unwrap().edges(), person.r#box);
@@ -389,7 +425,7 @@ mod tests {
         };
         let mut adapter = CommonAdapter::default();
         // SAFETY: the detector lives.
-        let found = unsafe { copy_in(&raw const search, &mut adapter) };
+        let found = unsafe { copy_in(&raw const search, &mut adapter, &cpu()) };
         let found = found.unwrap().unwrap();
         let core = FaceSearch::new(&*detector.detector);
         assert_eq!(format!("{:?}", found.borrowed()), format!("{core:?}"));

@@ -52,9 +52,11 @@ static void macros_and_init_functions_agree(void)
     AGREE(fpga_own_embedder, fpga_own_embedder_init, FPGA_OWN_EMBEDDER_INIT);
     AGREE(fpga_own_parser, fpga_own_parser_init, FPGA_OWN_PARSER_INIT);
     AGREE(fpga_own_landmarks, fpga_own_landmarks_init, FPGA_OWN_LANDMARKS_INIT);
+    AGREE(fpga_own_pose_estimator, fpga_own_pose_estimator_init, FPGA_OWN_POSE_ESTIMATOR_INIT);
     AGREE(fpga_observers, fpga_observers_init, FPGA_OBSERVERS_INIT);
     AGREE(fpga_sought_person, fpga_sought_person_init, FPGA_SOUGHT_PERSON_INIT);
     AGREE(fpga_search, fpga_search_init, FPGA_SEARCH_INIT);
+    AGREE(fpga_prompt_embedding, fpga_prompt_embedding_init, FPGA_PROMPT_EMBEDDING_INIT);
     AGREE(fpga_facial_text, fpga_facial_text_init, FPGA_FACIAL_TEXT_INIT);
 #undef AGREE
 }
@@ -76,6 +78,7 @@ static void null_is_refused_and_freed(void)
     fpga_source *source = GARBAGE(fpga_source);
     fpga_generation_report made;
     fpga_progress progress;
+    fpga_device_info info;
 
     fpga_device_list_free(NULL);
     fpga_source_free(NULL);
@@ -120,6 +123,7 @@ static void null_is_refused_and_freed(void)
     CHECK(fpga_device_list_count(NULL, &size) == NULL_POINTER);
     CHECK(fpga_device_list_id(NULL, 0, text, sizeof text, &size) == NULL_POINTER);
     CHECK(fpga_device_list_name(NULL, 0, text, sizeof text, &size) == NULL_POINTER);
+    CHECK(fpga_device_list_info(NULL, 0, &info, sizeof info) == NULL_POINTER);
     CHECK(fpga_context_memory_in_use(NULL, &large) == NULL_POINTER);
     CHECK(fpga_source_new_memory(NULL, 0, NULL, &source) == NULL_POINTER && source == NULL);
     CHECK(fpga_source_new_memory(&byte, 1, NULL, NULL) == NULL_POINTER);
@@ -249,6 +253,9 @@ static void null_is_refused_by_face_networks(void)
     CHECK(fpga_landmarks_five(NULL, 68, numbers) == NULL_POINTER);
     CHECK(fpga_pose_estimator_load(NULL, "x", "x", &estimator) == NULL_POINTER && estimator == NULL);
     CHECK(fpga_pose_estimator_estimate(NULL, NULL, &poses) == NULL_POINTER && poses == NULL);
+    CHECK(fpga_pose_estimator_new(NULL, &estimator) == NULL_POINTER && estimator == NULL);
+    CHECK(fpga_pose_estimator_new(NULL, NULL) == NULL_POINTER);
+    CHECK(fpga_poses_add(NULL, numbers, 18) == NULL_POINTER);
     CHECK(fpga_poses_count(NULL, &size) == NULL_POINTER);
     CHECK(fpga_poses_get(NULL, 0, numbers, 10, &size) == NULL_POINTER);
     CHECK(fpga_identity_from_pictures(NULL, NULL, 0, NULL, &identity) == NULL_POINTER);

@@ -299,6 +299,65 @@ static void parsers(const fpga_context *context, const fpga_image_view *picture,
     }
 }
 
+/* Two bodies, one of them whole; then what no body is. */
+static int32_t estimate(void *userdata, const fpga_image_view *picture, fpga_poses *poses)
+{
+    struct seen *seen = userdata;
+    float points[402];
+    size_t count = 9;
+    CHECK(picture->width == FACE_WIDTH && picture->format == FPGA_PIXEL_FORMAT_RGB8);
+    for (int index = 0; index < 402; index++) {
+        points[index] = index % 3 == 2 ? 1 : (float)index / 8;
+    }
+    seen->calls++;
+    OK(fpga_poses_add(poses, points, 18));
+    OK(fpga_poses_add(poses, points, 133));
+    CHECK(fpga_poses_add(poses, points, 17) == FPGA_STATUS_INVALID_ARGUMENT);
+    CHECK(last_error_says("num_points: needs 18, 133 or 134, found 17"));
+    CHECK(fpga_poses_add(poses, points, SIZE_MAX) == FPGA_STATUS_INVALID_ARGUMENT);
+    CHECK(fpga_poses_add(poses, NULL, 18) == FPGA_STATUS_NULL_POINTER);
+    points[7] = NAN;
+    CHECK(fpga_poses_add(poses, points, 18) == FPGA_STATUS_NOT_FINITE);
+    CHECK(last_error_says("points: number 7 is NaN"));
+    OK(fpga_poses_count(poses, &count));
+    CHECK(count == 2);
+    return seen->fails;
+}
+
+/* A skeleton that a callback found is one that people stand by and that is drawn. */
+static void own_poses(const fpga_image_view *picture)
+{
+    struct seen seen = {0, 0, 0};
+    fpga_own_pose_estimator own = FPGA_OWN_POSE_ESTIMATOR_INIT;
+    fpga_pose_estimator *estimator = (fpga_pose_estimator *)(uintptr_t)0x10;
+    fpga_poses *poses = (fpga_poses *)(uintptr_t)0x10;
+    float points[402], whole[402];
+    size_t needed = 0, count = 0;
+    CHECK(fpga_pose_estimator_new(&own, &estimator) == FPGA_STATUS_NULL_POINTER && estimator == NULL);
+    CHECK(last_error_says("fpga_own_pose_estimator.estimate is NULL"));
+    own.estimate = estimate;
+    own.userdata = &seen;
+    OK(fpga_pose_estimator_new(&own, &estimator));
+    seen.fails = 3;
+    CHECK(fpga_pose_estimator_estimate(estimator, picture, &poses) == FPGA_STATUS_CALLBACK);
+    CHECK(poses == NULL && last_error_says("pose estimator: the caller's callback failed: it returned 3"));
+    seen.fails = 0;
+    OK(fpga_pose_estimator_estimate(estimator, picture, &poses));
+    fpga_pose_estimator_free(estimator);
+    CHECK(seen.calls == 2);
+    OK(fpga_poses_count(poses, &count));
+    CHECK(count == 2);
+    OK(fpga_poses_get(poses, 0, points, 402, &needed));
+    CHECK(needed == 54 && points[3] == 3.0f / 8 && points[52] == 52.0f / 8 && points[53] == 1);
+    OK(fpga_poses_get(poses, 1, whole, 402, &needed));
+    /* COCO's points, whose neck lies between the shoulders, 5 and 6; its last point stays the last. */
+    CHECK(needed == 402 && whole[0] == 0 && whole[3] == 16.5f / 8 && whole[399] == 396.0f / 8);
+    CHECK(fpga_poses_get(poses, 2, points, 402, &needed) == FPGA_STATUS_INVALID_ARGUMENT);
+    CHECK(last_error_says("2 of 2 bodies"));
+    CHECK(fpga_poses_add(poses, points, 18) == FPGA_STATUS_INVALID_STATE);
+    fpga_poses_free(poses);
+}
+
 static void landmarks_and_poses(const fpga_context *context, const fpga_image_view *picture,
                                 const char *folder)
 {
@@ -907,6 +966,7 @@ int main(int argc, char **argv)
     embedders(context, &picture, argv[4], argv[6]);
     parsers(context, &picture, argv[5], argv[6]);
     landmarks_and_poses(context, &picture, argv[6]);
+    own_poses(&picture);
     drawings_are_conditions();
     OK(fpga_model_load(context, argv[1], NULL, &model));
     OK(fpga_adapter_load(model, argv[2], NULL, &adapter));

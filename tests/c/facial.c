@@ -129,8 +129,13 @@ int main(int argc, char **argv)
     params.facial_prompts = words;
     fpga_job *job = NULL;
     CHECK(fpga_job_new_generate(adapted, &params, &job) == FPGA_STATUS_INVALID_ARGUMENT);
-    CHECK(last_error_says("both must be NULL"));
+    CHECK(last_error_says("all others must be NULL"));
     params.prompt = NULL;
+    const fpga_prompt_embedding embedded = FPGA_PROMPT_EMBEDDING_INIT;
+    params.negative_prompt_embedding = &embedded;
+    CHECK(fpga_job_new_generate(adapted, &params, &job) == FPGA_STATUS_INVALID_ARGUMENT);
+    CHECK(last_error_says("all others must be NULL"));
+    params.negative_prompt_embedding = NULL;
     make(adapted, &params, made);
     CHECK(memcmp(made, plain, BYTES) != 0);
     FILE *file = fopen(argv[10], "wb");

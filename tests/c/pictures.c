@@ -359,6 +359,7 @@ static void devices_have_names(void)
     fpga_device_list *list = NULL;
     size_t count = 0, needed = 0;
     char id[16], name[128];
+    fpga_device_info info;
     OK(fpga_device_list_new(&list));
     OK(fpga_device_list_count(list, &count));
     CHECK(count >= 1);
@@ -366,10 +367,42 @@ static void devices_have_names(void)
     CHECK(strcmp(id, "cpu") == 0 && needed == 4);
     OK(fpga_device_list_name(list, 0, name, sizeof name, NULL));
     CHECK(strncmp(name, "CPU", 3) == 0);
+    OK(fpga_device_list_info(list, 0, &info, sizeof info));
+    CHECK(info.struct_size == sizeof info && info.computes_f32 == 1 && info.computes_f16 <= 1);
+    CHECK(info.computes_bf16 <= 1 && info.has_memory == (info.memory > 0));
+#ifdef __linux__
+    CHECK(info.memory > 1 << 28);
+#endif
+    CHECK(fpga_device_list_info(list, count, &info, sizeof info) == FPGA_STATUS_INVALID_ARGUMENT);
+    CHECK(last_error_says("devices"));
+    CHECK(fpga_device_list_info(list, 0, &info, 8) == FPGA_STATUS_INVALID_STRUCT_SIZE);
+    CHECK(fpga_device_list_info(list, 0, NULL, sizeof info) == FPGA_STATUS_NULL_POINTER);
     CHECK(fpga_device_list_id(list, count, id, sizeof id, NULL) == FPGA_STATUS_INVALID_ARGUMENT);
     CHECK(fpga_device_list_name(list, count, id, sizeof id, NULL) == FPGA_STATUS_INVALID_ARGUMENT);
     CHECK(fpga_device_list_name(list, 0, name, 2, NULL) == FPGA_STATUS_BUFFER_TOO_SMALL);
     fpga_device_list_free(list);
+}
+
+/* Unless this machine has it, a card is an error that says what to do. */
+static void absent_devices_say_what_to_do(void)
+{
+    static const char *const absent[][3] = {
+        {"cuda:0", "device cuda:0: ", "rebuild with the feature `cuda`"},
+        {"wgpu:7", "device wgpu:7: ", "rebuild with the feature `wgpu`"},
+        {"wgpu:discrete", "device wgpu:discrete:0: ", "rebuild with the feature `wgpu`"},
+    };
+    fpga_context_params params = FPGA_CONTEXT_PARAMS_INIT;
+    for (int index = 0; index < 3; index++) {
+        fpga_context *context = (fpga_context *)(uintptr_t)0x10;
+        params.device = absent[index][0];
+        const fpga_status status = fpga_context_new(&params, &context);
+        if (status == FPGA_STATUS_OK) {
+            fpga_context_free(context);
+            continue;
+        }
+        CHECK(status == FPGA_STATUS_DEVICE && context == NULL && last_error_says(absent[index][1]));
+        CHECK(last_error_says(absent[index][2]) || last_error_says("`cpu` always works"));
+    }
 }
 
 static void controlnets_load(const fpga_context *context, const char *path, const char *no_net)
@@ -401,6 +434,7 @@ int main(int argc, char **argv)
     CHECK(argc >= 4);
     snprintf(unet, sizeof unet, "%s/unet", argv[1]);
     devices_have_names();
+    absent_devices_say_what_to_do();
     memory_is_counted_and_refused(argv[1]);
     OK(fpga_context_new(NULL, &context));
     controlnets_load(context, argv[2], unet);

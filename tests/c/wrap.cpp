@@ -120,6 +120,28 @@ static void generates(const fpga::context &context, const fpga::model &model, co
     CHECK(made.report_json().find("\"steps\":4") != std::string::npos);
 }
 
+static void embeds_prompts(const fpga::model &model)
+{
+    auto params = short_generation();
+    const auto pixels = [&](float wanted, float unwanted) {
+        const fpga::prompt_embedding prompt(std::vector<float>(3 * 12, wanted), 12);
+        const fpga::prompt_embedding negative(std::vector<float>(3 * 12, unwanted), 12);
+        const fpga_prompt_embedding views[2] = {prompt.view(), negative.view()};
+        params.prompt = nullptr;
+        params.prompt_embedding = &views[0];
+        params.negative_prompt_embedding = &views[1];
+        auto job = fpga::job::generate(model, params);
+        job.run();
+        return job.take_generation().picture(0).pixels();
+    };
+    CHECK(pixels(1, -1) == pixels(1, -1));
+    CHECK(pixels(1, -1) != pixels(-1, 1) && pixels(1, -1) != pixels(1, 1));
+    CHECK(thrown([] { fpga::prompt_embedding({1, 2, 3}, 2); }) == FPGA_STATUS_INVALID_ARGUMENT);
+    const fpga::prompt_embedding owner({1, 2}, 1, {3});
+    const fpga_prompt_embedding pooled = owner.view();
+    CHECK(pooled.num_tokens == 2 && pooled.pooled_width == 1 && pooled.pooled != nullptr);
+}
+
 static void exceptions_of_callbacks_arrive(const fpga::model &model)
 {
     for (int kind = 0; kind < 3; kind++) {
@@ -271,6 +293,49 @@ static void finds_faces(const fpga::model &model)
     CHECK(thrown(restore) == FPGA_STATUS_CALLBACK);
 }
 
+static void finds_bodies()
+{
+    const fpga::image before = picture();
+    const auto body = [](std::size_t points) {
+        std::vector<float> numbers(3 * points, 1);
+        for (std::size_t index = 0; index < points; index++)
+            numbers[3 * index] = numbers[3 * index + 1] = static_cast<float>(index % 40);
+        return fpga::skeleton(std::move(numbers));
+    };
+    std::size_t points = 18;
+    const fpga::pose_estimator estimator([&](const fpga_image_view &seen) {
+        CHECK(seen.width == 61 && seen.height == 47);
+        return std::vector<fpga::skeleton>{body(18), body(points)};
+    });
+    const auto plain = estimator.estimate(before);
+    CHECK(plain.size() == 2 && plain[0].size() == 18 && !plain[1].has_extremities());
+    CHECK(plain[0].points() == body(18).points() && plain[1].at(7).x == 7);
+    points = 134;
+    const auto mixed = estimator.estimate(before);
+    CHECK(mixed[1].has_extremities() && mixed[1].at(133).y == 13 && mixed[1].at(133).score == 1);
+    points = 133;
+    CHECK(estimator.estimate(before)[1].at(1).x == 5.5f);
+    points = 20;
+    CHECK(thrown([&] { estimator.estimate(before); }) == FPGA_STATUS_CALLBACK);
+    const fpga::pose_estimator broken(
+        [](const fpga_image_view &) -> std::vector<fpga::skeleton> { throw 1; });
+    CHECK(thrown([&] { broken.estimate(before); }) == FPGA_STATUS_CALLBACK);
+    bool absent = false;
+    try {
+        plain[0].at(18);
+    } catch (const std::out_of_range &) {
+        absent = true;
+    }
+    CHECK(absent);
+
+    const fpga::image drawn = fpga::draw_bodies(plain, 64, 48), black(64, 48);
+    CHECK(drawn.pixels() != black.pixels());
+    CHECK(fpga::draw_bodies(mixed, 64, 48).pixels() == drawn.pixels());
+    CHECK(fpga::draw_bodies({mixed[1]}, 64, 48).pixels() != drawn.pixels());
+    CHECK(fpga::draw_bodies(std::vector<fpga::skeleton>(), 64, 48).pixels() == black.pixels());
+    CHECK(thrown([&] { fpga::draw_bodies({body(17)}, 64, 48); }) == FPGA_STATUS_INVALID_ARGUMENT);
+}
+
 static void budgets(const std::string &folder)
 {
     auto params = fpga::init<fpga_context_params>();
@@ -285,6 +350,7 @@ int main(int argc, char **argv)
     CHECK(argc == 6);
     CHECK(fpga::version() == fpga_version());
     CHECK(fpga::devices().front().id == "cpu");
+    CHECK(fpga::devices().front().info.computes_f32 == 1);
     auto asked = fpga::init<fpga_context_params>();
     asked.device = "toaster";
     CHECK(thrown([&] { fpga::context context(asked); }) == FPGA_STATUS_DEVICE);
@@ -296,11 +362,13 @@ int main(int argc, char **argv)
     CHECK(model.memory() > 0 && context.memory_in_use() == model.memory());
     restores(model);
     generates(context, model, argv[2]);
+    embeds_prompts(model);
     exceptions_of_callbacks_arrive(model);
     cancels(model);
     sources(context, argv[1], argv[3]);
     changes_weights(context, model, argv[4], argv[5]);
     finds_faces(model);
+    finds_bodies();
     budgets(argv[1]);
     return 0;
 }

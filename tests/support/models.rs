@@ -36,15 +36,28 @@ pub fn write_folder(folder: &Path) {
         ("clip_prompt/text_encoder", "text_encoder"),
         ("clip_tokenizer/sd1", "tokenizer"),
     ] {
-        let target = folder.join(to);
-        fs::create_dir_all(&target).expect("a writable folder");
-        for file in fs::read_dir(fixtures().join(from)).expect("a fixture") {
-            let file = file.expect("a readable fixture");
-            fs::copy(file.path(), target.join(file.file_name())).expect("a writable folder");
-        }
+        copy_files(from, &folder.join(to));
     }
     let index = fixtures().join("txt2img/ddim/model_index.json");
     fs::copy(index, folder.join("model_index.json")).expect("a writable folder");
+}
+
+/// An SDXL without text models: it reads tokens of 12 numbers and pooled text of 10.
+pub fn write_sdxl_folder(folder: &Path) {
+    for (from, to) in [
+        ("unet/sdxl/unet", "unet"),
+        ("txt2img/ddim/vae", "vae"),
+        ("txt2img/ddim/scheduler", "scheduler"),
+    ] {
+        copy_files(from, &folder.join(to));
+    }
+    let index = json!({
+        "_class_name": "StableDiffusionXLPipeline",
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"],
+        "scheduler": ["diffusers", "DDIMScheduler"],
+    });
+    write_json(&folder.join("model_index.json"), &index);
 }
 
 /// A ControlNet that fits the model of [`write_folder`], as diffusers writes it.
@@ -209,6 +222,15 @@ fn merged(parts: &[(&str, &Vec<u8>)]) -> Vec<u8> {
         all.extend(file.tensors().into_iter().map(named));
     }
     serialize(all, None).expect("sound tensors")
+}
+
+/// Copies a fixture's files.
+fn copy_files(from: &str, to: &Path) {
+    fs::create_dir_all(to).expect("a writable folder");
+    for file in fs::read_dir(fixtures().join(from)).expect("a fixture") {
+        let file = file.expect("a readable fixture");
+        fs::copy(file.path(), to.join(file.file_name())).expect("a writable folder");
+    }
 }
 
 fn write_json(path: &Path, value: &Value) {

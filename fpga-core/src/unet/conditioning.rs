@@ -35,7 +35,7 @@ impl Conditioning {
     /// This one's batch followed by the other's, for one pass over both.
     ///
     /// # Errors
-    /// The two differ in width or token count, or only one has SDXL's extra vector.
+    /// The two differ in width or token count, or in SDXL's extra vector.
     pub fn followed_by(self, other: Self) -> Result<Self> {
         let ([_, tokens, width], found) = (self.context.dims(), other.context.dims());
         if found[1..] != [tokens, width] {
@@ -43,10 +43,7 @@ impl Conditioning {
             return Err(Error::shape("text context", expected, found));
         }
         let added = match (self.added, other.added) {
-            (Some(first), Some(second)) => Some(AddedConditioning {
-                text_embeds: Tensor::cat(vec![first.text_embeds, second.text_embeds], 0),
-                time_ids: Tensor::cat(vec![first.time_ids, second.time_ids], 0),
-            }),
+            (Some(first), Some(second)) => Some(first.followed_by(second)?),
             (None, None) => None,
             _ => {
                 let why = "given for one half of the batch and not for the other";
@@ -56,6 +53,23 @@ impl Conditioning {
         Ok(Self {
             context: Tensor::cat(vec![self.context, other.context], 0),
             added,
+        })
+    }
+}
+
+impl AddedConditioning {
+    fn followed_by(self, other: Self) -> Result<Self> {
+        let join = |what: &str, first: Tensor<2>, second: Tensor<2>| {
+            let (width, found) = (first.dims()[1], second.dims());
+            if found[1] != width {
+                let expected = format!("[_, {width}] like the other half");
+                return Err(Error::shape(what, expected, found));
+            }
+            Ok(Tensor::cat(vec![first, second], 0))
+        };
+        Ok(Self {
+            text_embeds: join("text_embeds", self.text_embeds, other.text_embeds)?,
+            time_ids: join("time_ids", self.time_ids, other.time_ids)?,
         })
     }
 }
@@ -168,5 +182,42 @@ impl ControlResiduals {
             .chain([&self.mid])
             .map(Tensor::dims)
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+
+    fn half(tokens: usize, pooled: Option<(usize, usize)>) -> Conditioning {
+        let device = Device::flex();
+        let added = pooled.map(|(text, ids)| AddedConditioning {
+            text_embeds: Tensor::ones([1, text], &device),
+            time_ids: Tensor::ones([1, ids], &device),
+        });
+        Conditioning {
+            context: Tensor::ones([1, tokens, 12], &device),
+            added,
+        }
+    }
+
+    #[test]
+    fn halves_that_do_not_fit_are_refused_by_name() {
+        let sound = half(3, Some((10, 6)));
+        let both = sound.clone().followed_by(sound.clone()).unwrap();
+        assert_eq!(both.context.dims(), [2, 3, 12]);
+        assert_eq!(both.added.unwrap().text_embeds.dims(), [2, 10]);
+        let wrong = [
+            (half(4, Some((10, 6))), "text context: expected [_, 3, 12]"),
+            (half(3, Some((9, 6))), "text_embeds: expected [_, 10]"),
+            (half(3, Some((10, 5))), "time_ids: expected [_, 6]"),
+            (half(3, None), "text_embeds and time_ids"),
+        ];
+        for (other, words) in wrong {
+            let error = sound.clone().followed_by(other).unwrap_err().to_string();
+            assert!(error.starts_with(words), "{words}: {error}");
+        }
     }
 }
