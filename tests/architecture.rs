@@ -55,6 +55,32 @@ fn only_the_kernels_are_unsafe() {
     );
 }
 
+/// Burn's default device is whichever backend happens to be built.
+#[test]
+fn nobody_takes_the_default_device() {
+    let rooms = [core_source(), core_source().join("../../fpga-ffi/src")];
+    let found: Vec<_> = rooms
+        .iter()
+        .flat_map(|room| sources(room))
+        .filter(|file| takes_default_device(&fs::read_to_string(file).unwrap()))
+        .collect();
+    assert!(found.is_empty(), "the default device in {found:?}");
+    assert!(takes_default_device("let one = Device :: default();"));
+    assert!(takes_default_device("f(&<Device>::default())"));
+    assert!(!takes_default_device(
+        "// Device::default()\nDeviceChoice::default()"
+    ));
+}
+
+fn takes_default_device(source: &str) -> bool {
+    let code = code_of(source);
+    let takes = |name: &str| {
+        let mut places = code.match_indices(name);
+        places.any(|(place, _)| !code[..place].ends_with(is_word))
+    };
+    takes("Device::default") || takes("<Device>::default")
+}
+
 #[test]
 fn a_forbidden_arrow_is_found_however_it_is_written() {
     let found =

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fpga_core::pipeline::DeviceChoice;
-use fpga_tests::parity::{Array, Case, Report, Tensors, run};
+use fpga_core::pipeline::{DeviceChoice, Precision};
+use fpga_tests::parity::{Array, Case, Report, Tensors, Verdict, run};
 
 #[test]
 fn every_stored_case_matches_its_reference() {
@@ -42,6 +42,48 @@ fn a_slightly_different_reference_does_not_match() {
             assert!(!line.verdict.passed(), "{}: {name}", folder.display());
         }
     }
+}
+
+/// Burn's own operations compute in halves on the CPU too, slowly: what a card computes is tried here.
+#[test]
+fn halves_round_and_stay_near() {
+    let device = DeviceChoice::Cpu.open().unwrap();
+    let kinds = [
+        "unet",
+        "controlnet",
+        "repcontrolnet",
+        "mgmica",
+        "consistentid",
+    ];
+    let mut tried = Vec::new();
+    for folder in case_folders() {
+        let mut case = Case::open(&folder).unwrap();
+        let Some(kind) = kinds.iter().find(|kind| **kind == case.kind) else {
+            continue;
+        };
+        tried.push(*kind);
+        for (precision, least, most) in
+            [(Precision::F16, 5e-5, 3e-2), (Precision::Bf16, 5e-4, 2e-1)]
+        {
+            case.precision = precision;
+            let outputs = run(&case, &device).unwrap();
+            let report = Report::compare(&outputs, case.expected.as_ref(), most);
+            let mut furthest: f64 = 0.0;
+            for line in &report.lines {
+                let place = format!("{} in {precision}: {line}", folder.display());
+                assert!(line.verdict.passed(), "{place}");
+                if let Verdict::Compared { relative_l2, .. } = line.verdict {
+                    furthest = furthest.max(relative_l2);
+                }
+            }
+            assert!(
+                furthest > least,
+                "{} in {precision}: {furthest:.1e}",
+                folder.display()
+            );
+        }
+    }
+    assert!(kinds.iter().all(|kind| tried.contains(kind)), "{tried:?}");
 }
 
 /// The same tensors with the named one off by three times what passes by default.

@@ -34,6 +34,21 @@ fn outputs_are_written_where_the_caller_says() {
 }
 
 #[test]
+fn the_processor_says_what_it_makes_of_halves() {
+    let output = Scratch::new().run(&["--precision", "f16"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        text,
+        "parity: cpu computes in f32 with weights kept in f16\n"
+    );
+    let output = Scratch::new().run(&["--precision", "half"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("f32, f16 or bf16"), "{text}");
+}
+
+#[test]
 fn without_expected_values_it_only_runs() {
     let case = Scratch::new();
     fs::remove_file(case.path("expected.safetensors")).unwrap();

@@ -396,7 +396,7 @@ fn picture_of_embedded(
     let tokens = both.iter().map(|(tokens, _)| tokens.clone().into_data());
     let pooled = both.iter().filter_map(|(_, pooled)| pooled.clone());
     let parts = tokens.chain(pooled.map(Tensor::into_data));
-    let numbers = parts.flat_map(|part| part.to_vec::<f32>().unwrap());
+    let numbers = parts.flat_map(|part| part.try_to_vec::<f32>().unwrap());
     let bytes: Vec<u8> = numbers.flat_map(f32::to_ne_bytes).collect();
     let (given, out) = (folder.join("numbers"), folder.join("out"));
     fs::write(&given, bytes).unwrap();

@@ -1,6 +1,6 @@
 //! Times one part of a model on demand, so that a script can alternate it with its peers.
 //!
-//! `measure PART [FOLDER] [--f16]` loads a part and prints `ready`. Every line on standard input then
+//! `measure PART [FOLDER] [--f16] [--device NAME]` loads a part and prints `ready`. Every line on standard input then
 //! names a run, and optionally a file for its result (f32, little-endian, in the order of the
 //! dimensions); the answer is the seconds of that run. At the end of input the peak memory of the
 //! process goes to standard error.
@@ -27,11 +27,12 @@ usage: measure ops                   runs named as `linear:4096,320,2560`
        measure train                 one training step of a small UNet (feature `train`)
        measure PART FOLDER [--f16]   PART: unet, control, vae, text, vision;
                                      generate (prompt to picture, 2 steps),
-                                     vae2048 (tiled decoder)";
+                                     vae2048 (tiled decoder)
+       --device NAME                 cpu, cuda:0, wgpu:0, …; the CPU where it is not given";
 
 fn main() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let device = DeviceChoice::Cpu.open()?;
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let device = device(&mut arguments)?.open()?;
     let mut run = load(&arguments, &device)?;
     println!("ready {}", kernels::instruction_set());
 
@@ -56,6 +57,18 @@ fn main() -> Result<()> {
         eprintln!("peak memory {:.2} GB", peak as f64 / 1e9);
     }
     Ok(())
+}
+
+/// The value of `--device`, which leaves the arguments.
+fn device(arguments: &mut Vec<String>) -> Result<DeviceChoice> {
+    let Some(place) = arguments.iter().position(|word| word == "--device") else {
+        return Ok(DeviceChoice::Cpu);
+    };
+    arguments.remove(place);
+    if place == arguments.len() {
+        return Err(Error::invalid("--device", "needs a name"));
+    }
+    arguments.remove(place).parse()
 }
 
 fn load(arguments: &[String], device: &Device) -> Result<Run> {

@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::sync::Arc;
 
-use fpga_core::pipeline::{DeviceChoice, DeviceEntry};
+use fpga_core::pipeline::{DeviceChoice, DeviceEntry, Precision};
 
 use crate::fault::{Fault, Outcome};
 use crate::growing::{self, Growing};
@@ -50,14 +50,14 @@ unsafe impl Growing for fpga_device_info {
 
 impl From<&DeviceEntry> for fpga_device_info {
     fn from(device: &DeviceEntry) -> Self {
-        let computes = |dtype| u32::from(device.dtypes.contains(&dtype));
+        let computes = |precision| u32::from(device.precisions.contains(&precision));
         Self {
             struct_size: size_of::<Self>(),
             memory: device.memory.unwrap_or(0),
             has_memory: u32::from(device.memory.is_some()),
-            computes_f32: computes("f32"),
-            computes_f16: computes("f16"),
-            computes_bf16: computes("bf16"),
+            computes_f32: computes(Precision::F32),
+            computes_f16: computes(Precision::F16),
+            computes_bf16: computes(Precision::Bf16),
         }
     }
 }
@@ -206,11 +206,11 @@ mod tests {
 
     #[test]
     fn every_field_reaches_c() {
-        let entry = |memory, dtypes| DeviceEntry {
+        let entry = |memory, precisions| DeviceEntry {
             choice: DeviceChoice::Cpu,
             name: "a device".to_owned(),
             memory,
-            dtypes,
+            precisions,
         };
         let nothing = fpga_device_info::from(&entry(None, Vec::new()));
         assert_eq!(nothing, fpga_device_info::defaults());
@@ -223,25 +223,28 @@ mod tests {
             computes_f16: 1,
             computes_bf16: 1,
         };
-        let every = entry(Some(1 << 40), vec!["f32", "f16", "bf16"]);
+        let every = entry(
+            Some(1 << 40),
+            vec![Precision::F32, Precision::F16, Precision::Bf16],
+        );
         assert_eq!(fpga_device_info::from(&every), all);
-        for (dtype, one) in [
+        for (precision, one) in [
             (
-                "f32",
+                Precision::F32,
                 fpga_device_info {
                     computes_f32: 1,
                     ..nothing
                 },
             ),
             (
-                "f16",
+                Precision::F16,
                 fpga_device_info {
                     computes_f16: 1,
                     ..nothing
                 },
             ),
             (
-                "bf16",
+                Precision::Bf16,
                 fpga_device_info {
                     computes_bf16: 1,
                     ..nothing
@@ -249,9 +252,9 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                fpga_device_info::from(&entry(None, vec![dtype])),
+                fpga_device_info::from(&entry(None, vec![precision])),
                 one,
-                "{dtype}"
+                "{precision}"
             );
         }
     }

@@ -316,6 +316,7 @@ unsafe fn options(params: *const fpga_model_params) -> Outcome<LoadOptions> {
         variant: string(params.variant, "fpga_model_params.variant")?.map(Into::into),
         tokenizer: string(params.tokenizer, "fpga_model_params.tokenizer")?.map(Into::into),
         tokenizer_2: string(params.tokenizer_2, "fpga_model_params.tokenizer_2")?.map(Into::into),
+        ..LoadOptions::default()
     })
 }
 
@@ -380,6 +381,7 @@ mod tests {
                 variant: Some("fp16".to_owned()),
                 tokenizer: Some("one".into()),
                 tokenizer_2: Some("two".into()),
+                ..LoadOptions::default()
             };
             let params = fpga_model_params {
                 storage: code as u32,

@@ -180,8 +180,8 @@ mod tests {
         };
         let pooled = pooled.unwrap();
         assert_eq!((context.dims(), pooled.dims()), ([1, 2, 3], [1, 4]));
-        assert_eq!(context.into_data().to_vec::<f32>().unwrap(), TOKENS);
-        assert_eq!(pooled.into_data().to_vec::<f32>().unwrap(), POOLED);
+        assert_eq!(context.into_data().try_to_vec::<f32>().unwrap(), TOKENS);
+        assert_eq!(pooled.into_data().try_to_vec::<f32>().unwrap(), POOLED);
         let plain = fpga_prompt_embedding {
             pooled: std::ptr::null(),
             pooled_width: 0,

@@ -2,7 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use fpga_core::weights::{ModelFolder, read_json};
+use burn::tensor::Device;
+use fpga_core::control::ControlNet;
+use fpga_core::nn::Precision;
+use fpga_core::unet::UNet;
+use fpga_core::weights::{ModelFolder, Storage, read_json};
 use fpga_core::{Error, Result};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -21,6 +25,10 @@ pub struct Case {
     pub kind: String,
     /// Largest relative L2 error that passes.
     pub rtol: f64,
+    /// How the weights of UNet and ControlNets are kept; as they are stored, unless it is set.
+    pub storage: Storage,
+    /// In which type UNet and ControlNets compute; f32, unless it is set.
+    pub precision: Precision,
     /// Empty where the folder holds no `inputs.safetensors`.
     pub inputs: Tensors,
     /// What the reference computed, if the folder holds it.
@@ -51,6 +59,8 @@ impl Case {
             folder,
             kind: String::new(),
             rtol: DEFAULT_RTOL,
+            storage: Storage::AsStored,
+            precision: Precision::F32,
             expected,
             settings,
         };
@@ -86,6 +96,24 @@ impl Case {
     /// The key is absent, or the folder holds no model.
     pub fn model(&self) -> Result<ModelFolder> {
         ModelFolder::open(self.model_path()?, None)
+    }
+
+    /// The UNet that the key `model` names.
+    ///
+    /// # Errors
+    /// The key is absent, or the folder holds no UNet.
+    pub fn unet(&self, device: &Device) -> Result<UNet> {
+        let (unet, _) = self.model()?.unet(self.storage, device)?;
+        Ok(unet.with_precision(self.precision))
+    }
+
+    /// The ControlNet of a folder.
+    ///
+    /// # Errors
+    /// The folder holds no ControlNet.
+    pub fn controlnet(&self, folder: &ModelFolder, device: &Device) -> Result<ControlNet> {
+        let (net, _) = folder.controlnet(self.storage, device)?;
+        Ok(net.with_precision(self.precision))
     }
 
     /// The folder that the key `model` names, relative to the case.

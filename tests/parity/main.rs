@@ -1,22 +1,29 @@
-//! Compares a checkpoint's outputs with a reference's: `parity CASE_DIR [--device cpu] [--out FILE]`.
+//! Compares a checkpoint's outputs with a reference's: `parity CASE_DIR [--device cpu] [--precision f32]
+//! [--out FILE]`.
 //!
 //! Exits 0 if every tensor is within the tolerance, 1 if one is not, and 2 with one line on standard
 //! error if the case cannot be run.
+//!
+//! With `--precision f16` or `bf16`, UNet and ControlNets compute in that type, and a tensor may differ by
+//! [`tolerance`] where its case allows less.
 
 use std::any::Any;
 use std::panic;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use fpga_core::pipeline::DeviceChoice;
+use fpga_core::pipeline::{DeviceChoice, Precision};
+use fpga_core::weights::Storage;
 use fpga_core::{Error, Result};
 use fpga_tests::parity::{Case, Report, run};
 
-const USAGE: &str = "usage: parity CASE_DIR [--device cpu] [--out OUT.safetensors]";
+const USAGE: &str =
+    "usage: parity CASE_DIR [--device cpu] [--precision f32] [--out OUT.safetensors]";
 
 struct Arguments {
     folder: PathBuf,
     device: DeviceChoice,
+    precision: Precision,
     out: Option<PathBuf>,
 }
 
@@ -35,7 +42,18 @@ fn main() -> ExitCode {
 /// Runs the case and prints a line per tensor; whether all passed.
 fn check(arguments: Arguments) -> Result<bool> {
     let device = arguments.device.open()?;
-    let case = Case::open(&arguments.folder)?;
+    let mut case = Case::open(&arguments.folder)?;
+    let asked = arguments.precision;
+    case.storage = Storage::AsStored.for_precision(asked);
+    case.precision = asked.on(&device)?;
+    case.rtol = case.rtol.max(tolerance(asked));
+    if case.precision != asked {
+        let choice = arguments.device;
+        eprintln!(
+            "parity: {choice} computes in {} with weights kept in {asked}",
+            case.precision
+        );
+    }
     let outputs = run(&case, &device)?;
     if let Some(path) = &arguments.out {
         outputs.write(path)?;
@@ -47,13 +65,24 @@ fn check(arguments: Arguments) -> Result<bool> {
     Ok(report.passed())
 }
 
+/// Relative L2 error that rounding to this type may make of a small network with strong random weights.
+fn tolerance(precision: Precision) -> f64 {
+    match precision {
+        Precision::F32 => 0.0,
+        Precision::F16 => 3e-2,
+        Precision::Bf16 => 2e-1,
+    }
+}
+
 impl Arguments {
     fn read(arguments: Vec<String>) -> Result<Self> {
         let mut arguments = arguments.into_iter();
-        let (mut folder, mut device, mut out) = (None, None::<String>, None);
+        let (mut folder, mut out) = (None, None);
+        let (mut device, mut precision) = (None::<String>, None::<String>);
         while let Some(argument) = arguments.next() {
             let place = match argument.as_str() {
                 "--device" => &mut device,
+                "--precision" => &mut precision,
                 "--out" => &mut out,
                 option if option.starts_with('-') => return Err(unclear(&argument, "is unknown")),
                 _ => &mut folder,
@@ -72,6 +101,7 @@ impl Arguments {
                 .ok_or_else(|| unclear("CASE_DIR", "is missing"))?
                 .into(),
             device: device.as_deref().unwrap_or("cpu").parse()?,
+            precision: precision.as_deref().unwrap_or("f32").parse()?,
             out: out.map(PathBuf::from),
         })
     }

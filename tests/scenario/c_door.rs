@@ -10,7 +10,7 @@ use fpga_core::RgbImage;
 
 use crate::scene::{
     CROWD, Embedding, Failure, Ground, Heard, Paint, Play, Scene, Shown, Step, Task, cross,
-    read_report, recognise, untimed,
+    device_name, read_report, recognise, untimed,
 };
 
 pub(crate) struct CDoor {
@@ -51,9 +51,12 @@ impl CDoor {
         memory.embedding_length = 6;
         memory.aligned_size = 0;
         let as_stored = fpga_storage::AsStored as u32;
+        let device = CString::new(device_name()).unwrap();
+        let mut place = init(fpga_context_params_init);
+        place.device = device.as_ptr();
         // SAFETY: outputs are variables, strings end with NUL.
         unsafe {
-            ok(fpga_context_new(ptr::null(), &raw mut context));
+            ok(fpga_context_new(&raw const place, &raw mut context));
             ok(fpga_model_load(
                 context,
                 model_path.as_ptr(),

@@ -22,7 +22,7 @@ use ndarray::Array2;
 
 use crate::scene::{
     CROWD, Embedding, Failure, Ground, Heard, Paint, Person, Play, Scene, SceneFace, Search, Shown,
-    Step, Task, cross, read_report, recognise, untimed,
+    Step, Task, cross, device_name, read_report, recognise, untimed,
 };
 
 pub(crate) struct RustDoor {
@@ -37,7 +37,8 @@ thread_local! {
 
 impl RustDoor {
     pub(crate) fn open(files: &Path) -> Self {
-        let device = DeviceChoice::Cpu.open().unwrap();
+        let device: DeviceChoice = device_name().parse().unwrap();
+        let device = device.open().unwrap();
         let (model, options) = (files.join("model"), LoadOptions::default());
         let net = ModelFolder::open(files.join("controlnet"), None).unwrap();
         let model = StableDiffusion::load(model, &options, &device).unwrap();

@@ -217,3 +217,8 @@ fn timeless(mut report: Value) -> Value {
 pub(crate) fn untimed(words: &str) -> String {
     words.split(';').next().unwrap_or_default().to_owned()
 }
+
+/// Where scenes are played: `FPGA_TEST_DEVICE`, or the CPU.
+pub(crate) fn device_name() -> String {
+    std::env::var("FPGA_TEST_DEVICE").unwrap_or_else(|_| "cpu".to_owned())
+}

@@ -3,4 +3,5 @@
 #[path = "../parity/mod.rs"]
 pub mod parity;
 
+#[cfg(feature = "flex")]
 pub mod models;

@@ -8,7 +8,7 @@ mod drawing;
 mod rep;
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 
 pub use condition::ConditionEncoder;
 pub use config::{ChannelOrder, ControlNetConfig};
@@ -18,7 +18,7 @@ pub use rep::{
 };
 
 use crate::error::{Error, Result};
-use crate::nn::{Conv2d, Window};
+use crate::nn::{Conv2d, Precision, Window, cast_to};
 use crate::unet::{
     Conditioning, ControlResiduals, Encoded, PreparedConditioning, UNet, UNetEncoder,
 };
@@ -86,6 +86,16 @@ impl ControlNet {
         })
     }
 
+    /// The same network, with activations in this type; what comes in and goes out stays f32.
+    /// [`Precision::on`] says what a device can do.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self {
+            encoder: self.encoder.with_precision(precision),
+            ..self
+        }
+    }
+
     /// The sizes that this network was built from.
     pub fn config(&self) -> &ControlNetConfig {
         &self.config
@@ -129,7 +139,7 @@ impl ControlNet {
         let Encoded { skips, hidden } = self.encoder.encode(latents, timesteps, hint, conditioning);
 
         let speak = |(tap, hidden): (&Conv2d, Tensor<4>)| {
-            let residual = tap.forward(hidden);
+            let residual = cast_to(tap.forward(hidden), DType::F32);
             match self.config.global_pool {
                 true => residual.mean_dims(&[2, 3]),
                 false => residual,

@@ -11,7 +11,7 @@ use burn::tensor::Tensor;
 use ndarray::Array2;
 
 use super::region::{RegionMask, share_cells};
-use crate::nn::{Groups, Reach, attend};
+use crate::nn::{Groups, Reach, attend, cast_to, sum_type};
 
 /// Collects measurements while a job runs; clones share what is collected.
 #[derive(Clone, Debug)]
@@ -75,6 +75,9 @@ impl LeakageMeter {
             }
             let (key, value) = (part(&keys), part(&values));
             let found = attend(query.clone(), key, value, heads, Reach::Full);
+            // Squares of halves may leave their range.
+            let exact = sum_type(found.dtype());
+            let found = cast_to(found, exact);
             let squares = found.square().mean_dim(2).into_data();
             let mut energy = self.0.energy.lock().unwrap_or_else(PoisonError::into_inner);
             for (place, square) in squares.iter::<f64>().enumerate() {

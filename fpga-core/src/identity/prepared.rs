@@ -5,7 +5,7 @@
 //! of person `k`, `λ_k` the strength, and `m_k` the mask on that grid. This is the second part, for all
 //! people in one pass; only `λ_k` changes from step to step, where windows open and close.
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{DType, Tensor, TensorData};
 use ndarray::Array2;
 
 use super::attention::{IdentityAttention, IdentityProjection};
@@ -13,7 +13,7 @@ use super::leakage::LeakageMeter;
 use super::region::share_cells;
 use super::set::{Identity, IdentitySet};
 use crate::error::{Context, Error, Result};
-use crate::nn::{Groups, KeyValue, attend_groups};
+use crate::nn::{Groups, KeyValue, attend_groups, cast_to};
 
 /// A cross-attention layer as people see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,6 +130,16 @@ impl PreparedIdentities {
     /// Rows of the batch that it was made for; 0 where nobody is there.
     pub fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// For queries of this type.
+    #[must_use]
+    pub fn in_type(mut self, dtype: DType) -> Self {
+        for KeyValue { key, value } in self.layers.iter_mut().map(|layer| &mut layer.key_value) {
+            *key = cast_to(key.clone(), dtype);
+            *value = cast_to(value.clone(), dtype);
+        }
+        self
     }
 
     /// Lets those act whose windows include step `step` of `count`; everyone, until this is called.

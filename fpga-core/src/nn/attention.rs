@@ -7,6 +7,7 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, module, ops::AttentionModuleOptions};
 
 use super::linear::Linear;
+use super::param::{cast_to, sum_type};
 use crate::kernels::tensor as kernels;
 
 /// Which keys a query may look at.
@@ -41,7 +42,14 @@ pub fn attend(
             .reshape([batch, length, heads, width / heads])
             .swap_dims(1, 2)
     };
+    // Burn scales the scores; scores of halves that are not yet scaled may leave their range.
+    let halves = sum_type(query.dtype()) != query.dtype();
+    let (query, scale) = match halves {
+        true => (query / ((width / heads) as f64).sqrt(), Some(1.0)),
+        false => (query, None),
+    };
     let options = AttentionModuleOptions {
+        scale,
         is_causal: causal,
         ..Default::default()
     };
@@ -145,7 +153,8 @@ impl Attention {
                 .reshape([batch, length, self.heads, width / self.heads])
                 .swap_dims(1, 2)
         };
-        let (query, key) = (split(query), split(key));
+        let exact = sum_type(query.dtype());
+        let [query, key] = [query, key].map(|tokens| split(cast_to(tokens, exact)));
         let scale = 1.0 / (query.dims()[3] as f64).sqrt();
         softmax(query.matmul(key.swap_dims(2, 3)) * scale, 3)
     }

@@ -5,6 +5,7 @@
 use burn::tensor::{Tensor, activation};
 
 use super::attention::KeyValue;
+use super::param::{cast_to, sum_type};
 use crate::kernels::tensor::{self as kernels, GroupParts};
 
 /// Groups of keys and values that queries may look at.
@@ -47,18 +48,19 @@ pub fn attend_groups(
             .swap_dims(1, 2)
     };
     let KeyValue { key, value } = groups.key_value.clone();
-    let scores = split(query).matmul(split(key).swap_dims(2, 3));
-    let scores = scores / ((width / heads) as f64).sqrt();
+    let (dtype, exact) = (query.dtype(), sum_type(query.dtype()));
+    let query = split(query / ((width / heads) as f64).sqrt());
+    let scores = cast_to(query.matmul(split(key).swap_dims(2, 3)), exact);
     let mut shares = Vec::with_capacity(groups.lengths.len());
     let mut start = 0;
     for (group, &length) in groups.lengths.iter().enumerate() {
         let weight = groups.weights.clone().narrow(0, group, 1);
-        let weight = weight.reshape([1, 1, queries, 1]);
+        let weight = cast_to(weight.reshape([1, 1, queries, 1]), exact);
         let own = scores.clone().narrow(3, start, length);
         shares.push(activation::softmax(own, 3) * weight);
         start += length;
     }
-    let found = Tensor::cat(shares, 3).matmul(split(value));
+    let found = cast_to(Tensor::cat(shares, 3), dtype).matmul(split(value));
     base + found.swap_dims(1, 2).reshape([batch, queries, width])
 }
 

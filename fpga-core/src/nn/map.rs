@@ -2,13 +2,15 @@
 
 use burn::tensor::Tensor;
 
+use super::param::cast_to;
 use crate::kernels::tensor as kernels;
 
-/// `a + b`; one of them may have a single picture or pixel, which holds for all.
+/// `a + b` in the type of `a`; one of them may have a single picture or pixel, which holds for all.
 ///
 /// # Shapes
 /// - all `[b, c, h, w]`
 pub fn add(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
+    let b = cast_to(b, a.dtype());
     kernels::add_maps(&a, &b).unwrap_or_else(|| a + b)
 }
 

@@ -1,7 +1,8 @@
 //! Layers that know nothing of diffusion.
 //!
 //! Field names are the checkpoint's. Feature maps are `[b, c, h, w]`, tokens `[b, n, width]`.
-//! Weights may be stored as f16 or bf16; layers compute in the type of their input.
+//! Weights may be stored as f16 or bf16; layers compute in the type of their input, and in f32 what half
+//! precision would spoil: statistics of normalisations and softmax.
 
 mod activation;
 mod attention;
@@ -20,6 +21,7 @@ mod norm;
 mod param;
 mod parameters;
 mod perceiver;
+mod precision;
 mod prelu;
 mod resample;
 mod resnet;
@@ -41,11 +43,12 @@ pub use linear::Linear;
 pub use map::{add, join_channels, to_map, to_tokens};
 pub(crate) use module_path::ModulePath;
 pub use norm::{GroupNorm, LayerNorm};
-pub(crate) use param::{cast_to, zeros};
+pub(crate) use param::{cast_to, sum_type, zeros};
 pub use parameters::{Flat, ParameterSet, make_parameters, map_parameters, visit_parameters};
 pub use perceiver::{
     Perceiver, PerceiverAttention, PerceiverConfig, PerceiverFeedForward, PerceiverLayer,
 };
+pub use precision::Precision;
 pub use prelu::PRelu;
 pub use resample::{Downsample, Upsample};
 pub use resnet::{ResnetBlock, ResnetConfig};

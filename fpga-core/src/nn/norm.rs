@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, activation::silu, module};
 
-use super::param::{cast_to, ones, zeros};
+use super::param::{cast_to, ones, sum_type, zeros};
 use crate::kernels::Activation;
 use crate::kernels::tensor::{self as kernels, NormParts};
 
@@ -65,14 +65,19 @@ impl GroupNorm {
 
     fn normalise(&self, input: Tensor<4>, scale_and_shift: [Tensor<1>; 2]) -> Tensor<4> {
         let [batch, channels, height, width] = input.dims();
-        let dtype = input.dtype();
-        let grouped = input.reshape([batch, self.groups, channels / self.groups * height * width]);
+        let (dtype, exact) = (input.dtype(), sum_type(input.dtype()));
+        let grouped = cast_to(input, exact).reshape([
+            batch,
+            self.groups,
+            channels / self.groups * height * width,
+        ]);
         let centered = grouped.clone() - grouped.mean_dim(2);
         let variance = centered.clone().square().mean_dim(2);
         let normalised = centered / (variance + self.epsilon).sqrt();
         let [scale, shift] =
-            scale_and_shift.map(|values| cast_to(values, dtype).reshape([1, channels, 1, 1]));
-        normalised.reshape([batch, channels, height, width]) * scale + shift
+            scale_and_shift.map(|values| cast_to(values, exact).reshape([1, channels, 1, 1]));
+        let normalised = normalised.reshape([batch, channels, height, width]) * scale + shift;
+        cast_to(normalised, dtype)
     }
 }
 
@@ -107,8 +112,13 @@ impl LayerNorm {
             epsilon: self.epsilon,
         };
         kernels::layer_norm(&input, parts).unwrap_or_else(|| {
-            let [weight, bias] = [weight, bias].map(|values| cast_to(values, input.dtype()));
-            module::layer_norm(input, weight, Some(bias), self.epsilon)
+            let (dtype, exact) = (input.dtype(), sum_type(input.dtype()));
+            let [weight, bias] = [weight, bias].map(|values| cast_to(values, exact));
+            let input = cast_to(input, exact);
+            cast_to(
+                module::layer_norm(input, weight, Some(bias), self.epsilon),
+                dtype,
+            )
         })
     }
 }

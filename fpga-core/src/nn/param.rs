@@ -57,3 +57,11 @@ pub(crate) fn cast_to<const D: usize>(weight: Tensor<D>, dtype: DType) -> Tensor
         weight.cast(dtype)
     }
 }
+
+/// In which type sums over many values of `dtype` are made: in f32 where halves would overflow or stall.
+pub(crate) fn sum_type(dtype: DType) -> DType {
+    match dtype {
+        DType::F16 | DType::BF16 => DType::F32,
+        other => other,
+    }
+}

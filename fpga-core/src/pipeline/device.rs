@@ -3,9 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use burn::tensor::{DType, Device};
+use burn::tensor::Device;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::nn::Precision;
 
 /// Where models live and compute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,8 +81,8 @@ pub struct DeviceEntry {
     pub name: String,
     /// Bytes of its memory; `None` where nobody says, which is so for cards.
     pub memory: Option<u64>,
-    /// In which of `f32`, `f16`, `bf16` it computes; weights may be kept in any of them everywhere.
-    pub dtypes: Vec<&'static str>,
+    /// In which types it computes; weights may be kept in any of them everywhere.
+    pub precisions: Vec<Precision>,
 }
 
 impl DeviceChoice {
@@ -106,13 +107,8 @@ impl DeviceChoice {
             }
             Self::Cuda(_) | Self::Wgpu(_) => card_name(&device).unwrap_or_default(),
         };
-        let computes = |(_, dtype): &(_, DType)| device.supports_dtype(*dtype);
-        let dtypes = [
-            ("f32", DType::F32),
-            ("f16", DType::F16),
-            ("bf16", DType::BF16),
-        ];
-        let dtypes = dtypes.into_iter().filter(computes).map(|(name, _)| name);
+        let all = [Precision::F32, Precision::F16, Precision::Bf16].into_iter();
+        let computes = |one: &Precision| one.on(&device).is_ok_and(|found| found == *one);
         Some(DeviceEntry {
             choice: self,
             name,
@@ -120,7 +116,7 @@ impl DeviceChoice {
                 Self::Cpu => system_memory(),
                 Self::Cuda(_) | Self::Wgpu(_) => None,
             },
-            dtypes: dtypes.collect(),
+            precisions: all.filter(computes).collect(),
         })
     }
 
@@ -134,7 +130,7 @@ impl DeviceChoice {
             Self::Cpu => Ok(Device::flex()),
             #[cfg(feature = "cuda")]
             Self::Cuda(index) => probed(self, move || Some(Device::cuda(index))),
-            #[cfg(feature = "wgpu")]
+            #[cfg(feature = "wgsl")]
             Self::Wgpu(adapter) => probed(self, move || adapter.open()),
             #[allow(
                 unreachable_patterns,
@@ -153,17 +149,17 @@ impl DeviceChoice {
     }
 }
 
-#[cfg(any(feature = "cuda", feature = "wgpu"))]
+#[cfg(any(feature = "cuda", feature = "wgsl"))]
 fn card_name(device: &Device) -> Option<String> {
     device.identity().map(|identity| identity.name)
 }
 
-#[cfg(not(any(feature = "cuda", feature = "wgpu")))]
+#[cfg(not(any(feature = "cuda", feature = "wgsl")))]
 fn card_name(_device: &Device) -> Option<String> {
     None
 }
 
-#[cfg(feature = "wgpu")]
+#[cfg(feature = "wgsl")]
 impl WgpuAdapter {
     /// `None` if there is no such adapter.
     fn open(self) -> Option<Device> {
@@ -180,7 +176,7 @@ impl WgpuAdapter {
 }
 
 /// GPU runtimes panic where a driver or card is missing; asked for one number, they show it here.
-#[cfg(any(feature = "cuda", feature = "wgpu"))]
+#[cfg(any(feature = "cuda", feature = "wgsl"))]
 fn probed(
     choice: DeviceChoice,
     open: impl FnOnce() -> Option<Device> + std::panic::UnwindSafe,
@@ -261,18 +257,25 @@ mod tests {
         let list = DeviceChoice::list();
         assert_eq!(list[0].choice, DeviceChoice::Cpu);
         assert!(list[0].name.starts_with("CPU, "), "{}", list[0].name);
-        assert!(list[0].dtypes.contains(&"f32"));
+        assert_eq!(list[0].precisions, [Precision::F32]);
         assert_eq!(list[0].memory.is_some(), cfg!(target_os = "linux"));
         assert!(list.iter().all(|entry| entry.choice.open().is_ok()));
     }
 
-    #[cfg(not(feature = "cuda"))]
+    /// Few machines have 64 cards, and none that this runs on.
     #[test]
-    fn a_backend_that_is_not_built_says_how_to_build_it() {
-        let error = DeviceChoice::Cuda(0).open().unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "device cuda:0: not in this build; rebuild with the feature `cuda`"
-        );
+    fn a_card_that_is_not_there_is_an_error_that_says_what_to_do() {
+        for (name, feature, built) in [
+            ("cuda:63", "cuda", cfg!(feature = "cuda")),
+            ("wgpu:63", "wgpu", cfg!(feature = "wgsl")),
+        ] {
+            let choice: DeviceChoice = name.parse().unwrap();
+            let error = choice.open().unwrap_err().to_string();
+            let why = match built {
+                true => "no driver, or no card of that index; `cpu` always works".to_owned(),
+                false => format!("not in this build; rebuild with the feature `{feature}`"),
+            };
+            assert_eq!(error, format!("device {name}: {why}"));
+        }
     }
 }

@@ -44,6 +44,7 @@ pub use restore::{
 };
 pub use seed::NoiseKind;
 
+pub use crate::nn::Precision;
 pub use crate::vae::{
     host_values, mask_to_tensor, picture_to_tensor, tensor_to_pictures, to_unit_range,
 };

@@ -9,6 +9,7 @@ use super::preview::LatentPreview;
 use super::prompt::{PromptEncoder, TextEncoder};
 use crate::diffusion::ScheduleConfig;
 use crate::error::{Context, Error, LoadReport, Result};
+use crate::nn::Precision;
 use crate::sampler::SamplerKind;
 use crate::text::{ClipTokenizer, HiddenLayer};
 use crate::unet::UNet;
@@ -42,8 +43,11 @@ pub struct StableDiffusion {
 /// How a checkpoint is loaded.
 #[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
-    /// In which type weights are kept; computation is in f32.
+    /// In which type weights are kept.
     pub storage: Storage,
+    /// In which type the UNet computes, and keeps weights that `storage` leaves as stored. The CPU computes in f32
+    /// whatever this says; [`UNet::precision`] tells what became of it.
+    pub precision: Precision,
     /// Prefer weight files of this variant, such as `fp16`, where the folder has them.
     pub variant: Option<String>,
     /// Folder of the tokenizer's files, for checkpoints without one.
@@ -72,7 +76,7 @@ impl StableDiffusion {
     ///
     /// # Errors
     /// Files that are missing, unsound or of another model, weights that do not fit; each names
-    /// the part and the file.
+    /// the part and the file. A device that does not compute in the precision that was asked for.
     pub fn load(path: impl AsRef<Path>, options: &LoadOptions, device: &Device) -> Result<Self> {
         let path = path.as_ref();
         let clause = || format!("model {}", path.display());
@@ -117,7 +121,10 @@ impl StableDiffusion {
         let storage = options.storage;
         let scheduler = checkpoint.scheduler_config()?;
         let schedule = ScheduleConfig::from_json(&scheduler.to_string()).context(|| "scheduler")?;
-        let (unet, unet_report) = checkpoint.unet(storage, device)?;
+        let precision = options.precision.on(device)?;
+        let (unet, unet_report) =
+            checkpoint.unet(storage.for_precision(options.precision), device)?;
+        let unet = unet.with_precision(precision);
         let (vae, vae_report) = checkpoint.vae(storage, device)?;
         let mut load_reports = vec![("unet", unet_report), ("vae", vae_report)];
         let text = load_text(checkpoint, options, device, &mut load_reports)?;

@@ -7,7 +7,9 @@ use super::conditioning::{AddedConditioning, Conditioning};
 use super::config::{EncoderConfig, StageConfig};
 use super::prepared::{Guide, PreparedConditioning};
 use super::stage::{DownStage, MidStage};
-use crate::nn::{Conv2d, SinusoidalEmbedding, TimestepEmbedding, Window, add, silu};
+use crate::nn::{
+    Conv2d, Precision, SinusoidalEmbedding, TimestepEmbedding, Window, add, cast_to, silu,
+};
 
 /// Outputs of the way down, the newest last.
 #[derive(Clone, Debug)]
@@ -30,6 +32,8 @@ pub struct UNetEncoder {
     timestep: SinusoidalEmbedding,
     #[module(skip)]
     size: Option<SinusoidalEmbedding>,
+    #[module(skip)]
+    precision: Precision,
 }
 
 impl EncoderConfig {
@@ -60,14 +64,31 @@ impl EncoderConfig {
                 .map(|config| MidStage::new(self, self.stages[last].channels, config, device)),
             timestep: self.timestep,
             size: self.added.map(|added| size_of(added.size_width)),
+            precision: Precision::F32,
         }
     }
 }
 
 impl UNetEncoder {
+    /// The same encoder, with activations in this type.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// In which type activations are.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// From the outside's f32 to what is computed in.
+    pub(super) fn entering<const D: usize>(&self, tensor: Tensor<D>) -> Tensor<D> {
+        cast_to(tensor, self.precision.dtype())
+    }
+
     /// Reads the text and embeds the extra vector, once per job.
     pub fn prepare(&self, conditioning: &Conditioning) -> PreparedConditioning {
-        let context = &conditioning.context;
+        let context = &self.entering(conditioning.context.clone());
         let down = self
             .down_blocks
             .iter()
@@ -110,10 +131,10 @@ impl UNetEncoder {
         let time = self
             .time_embedding
             .forward(self.timestep.forward(timesteps));
-        silu(match &conditioning.added {
+        self.entering(silu(match &conditioning.added {
             Some(added) => time + added.clone(),
             None => time,
-        })
+        }))
     }
 
     /// # Shapes
@@ -125,7 +146,7 @@ impl UNetEncoder {
         hint: Option<Tensor<4>>,
         guide: &mut Guide<'_>,
     ) -> Encoded {
-        let mut hidden = self.conv_in.forward(latents);
+        let mut hidden = self.conv_in.forward(self.entering(latents));
         if let Some(hint) = hint {
             hidden = add(hidden, hint);
         }

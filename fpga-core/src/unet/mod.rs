@@ -15,7 +15,7 @@ mod transformer;
 mod watch;
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 
 pub use conditioning::{AddedConditioning, Conditioning, ControlResiduals};
 pub use config::{AddedConfig, EncoderConfig, StageConfig, TransformerConfig, UNetConfig};
@@ -30,7 +30,7 @@ use prepared::Guide;
 
 use crate::error::{Error, Result};
 use crate::identity::{IdentityAttention, IdentitySet, LayerSite, PreparedIdentities};
-use crate::nn::{Conv2d, GroupNorm, Window, add};
+use crate::nn::{Conv2d, GroupNorm, Precision, Window, add, cast_to};
 
 /// Predicts the noise (or velocity) in latents at a timestep, given text.
 #[derive(Module, Debug)]
@@ -78,6 +78,24 @@ impl UNet {
         &self.config
     }
 
+    /// The same network, with activations in this type; what comes in and goes out stays f32. Weights are cast as
+    /// they are used, which costs nothing where they are kept in the same type
+    /// ([`Storage`](crate::weights::Storage)).
+    ///
+    /// [`Precision::on`] says what a device can do.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self {
+            encoder: self.encoder.with_precision(precision),
+            ..self
+        }
+    }
+
+    /// In which type it computes.
+    pub fn precision(&self) -> Precision {
+        self.encoder.precision()
+    }
+
     /// The half that a ControlNet copies.
     pub fn encoder(&self) -> &UNetEncoder {
         &self.encoder
@@ -89,10 +107,11 @@ impl UNet {
     /// As [`Conditioning`] says; checked by [`check`](Self::check), at the edge.
     pub fn prepare(&self, conditioning: &Conditioning) -> PreparedConditioning {
         let mut prepared = self.encoder.prepare(conditioning);
+        let context = self.encoder.entering(conditioning.context.clone());
         let up = self
             .up_blocks
             .iter()
-            .flat_map(|stage| stage.read_text(&conditioning.context));
+            .flat_map(|stage| stage.read_text(&context));
         prepared.text.extend(up);
         prepared
     }
@@ -114,7 +133,8 @@ impl UNet {
             heads: layer.heads,
             grid: layer.grid(latents),
         });
-        adapter.prepare(people, &sites.collect::<Vec<_>>())
+        let prepared = adapter.prepare(people, &sites.collect::<Vec<_>>())?;
+        Ok(prepared.in_type(self.precision().dtype()))
     }
 
     /// # Shapes
@@ -155,8 +175,10 @@ impl UNet {
             guide.next_stage();
         }
 
-        self.conv_out
-            .forward(self.conv_norm_out.forward_silu(hidden))
+        let output = self
+            .conv_out
+            .forward(self.conv_norm_out.forward_silu(hidden));
+        cast_to(output, DType::F32)
     }
 
     /// Checks that the inputs of [`forward`](Self::forward) fit this network and each other.

@@ -9,6 +9,7 @@ use half::{bf16, f16};
 use safetensors::Dtype;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::nn::Precision;
 
 /// The type in which weights are kept in memory and in written files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +26,17 @@ pub enum Storage {
 }
 
 impl Storage {
+    /// How the weights of a network that computes in `precision` are kept: half as wide where that is enough, and
+    /// as asked for where a type was asked for.
+    #[must_use]
+    pub fn for_precision(self, precision: Precision) -> Self {
+        match (self, precision) {
+            (Self::AsStored, Precision::F16) => Self::F16,
+            (Self::AsStored, Precision::Bf16) => Self::BF16,
+            (asked, _) => asked,
+        }
+    }
+
     /// Bytes of one kept value that is stored as `dtype`; `None` for what is no floating-point number.
     pub(super) fn bytes_per_value(self, dtype: Dtype) -> Option<u64> {
         let half = match dtype {

@@ -25,7 +25,7 @@ pub(super) fn consistent_id(case: &Case, device: &Device) -> Result<Tensors> {
     };
     let file = open(case)?;
     let storage = Storage::AsStored;
-    let (unet, _) = case.model()?.unet(storage, device)?;
+    let unet = case.unet(device)?;
     let [rows, _, height, width] = latents.dims();
     unet.check(latents.dims(), &conditioning, None)?;
     file.check(&unet)?;

@@ -29,7 +29,7 @@ pub(super) fn mgmica(case: &Case, device: &Device) -> Result<Tensors> {
         timesteps,
         conditioning,
     } = Common::read(&case.inputs, device)?;
-    let (unet, _) = case.model()?.unet(Storage::AsStored, device)?;
+    let unet = case.unet(device)?;
     let [rows, _, height, width] = latents.dims();
     unet.check(latents.dims(), &conditioning, None)?;
 

@@ -7,7 +7,7 @@ use fpga_core::pipeline::{
     Canvas, Control, ControlMode, GenerateRequest, LoadOptions, Monitor, PortraitGenerator, Prompt,
     StableDiffusion, tensor_to_pictures, to_unit_range,
 };
-use fpga_core::weights::{ModelFolder, Storage};
+use fpga_core::weights::ModelFolder;
 use fpga_core::{Result, RgbImage};
 use serde::Deserialize;
 
@@ -53,7 +53,12 @@ pub(super) fn txt2img(case: &Case, device: &Device) -> Result<Tensors> {
         })
         .collect();
 
-    let model = StableDiffusion::load(case.model_path()?, &LoadOptions::default(), device)?;
+    let options = LoadOptions {
+        storage: case.storage,
+        precision: case.precision,
+        ..LoadOptions::default()
+    };
+    let model = StableDiffusion::load(case.model_path()?, &options, device)?;
     let generator = PortraitGenerator::new(&model);
     let latents = generator.sample(&request, &mut Monitor::none())?.latents;
     let mut outputs = Tensors::default();
@@ -79,7 +84,7 @@ fn read_controls(
 ) -> Result<Vec<(ControlNet, RgbImage)>> {
     let read = |(index, entry): (usize, &ControlEntry)| {
         let folder = ModelFolder::open(case.folder.join(&entry.model), None)?;
-        let (net, _) = folder.controlnet(Storage::AsStored, device)?;
+        let net = case.controlnet(&folder, device)?;
         let values = case
             .inputs
             .tensor::<4>(&format!("controlnet_cond.{index}"), device)?;

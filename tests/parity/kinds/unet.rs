@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use fpga_core::control::Coefficients;
 use fpga_core::unet::{AddedConditioning, Conditioning, ControlResiduals};
-use fpga_core::weights::{Storage, load_rep_controlnet};
+use fpga_core::weights::load_rep_controlnet;
 use fpga_core::{Error, Result};
 
 use crate::parity::case::Case;
@@ -17,7 +17,7 @@ pub(super) fn unet(case: &Case, device: &Device) -> Result<Tensors> {
         conditioning,
     } = Common::read(&case.inputs, device)?;
     let control = control(&case.inputs, device)?;
-    let (unet, _) = case.model()?.unet(Storage::AsStored, device)?;
+    let unet = case.unet(device)?;
     unet.check(latents.dims(), &conditioning, control.as_ref())?;
 
     let mut outputs = Tensors::default();
@@ -40,7 +40,7 @@ pub(super) fn controlnet(case: &Case, device: &Device) -> Result<Tensors> {
     } = Common::read(&case.inputs, device)?;
     let condition = case.inputs.tensor::<4>("controlnet_cond", device)?;
     let scale = case.setting_or("conditioning_scale", 1.0)?;
-    let (controlnet, _) = case.model()?.controlnet(Storage::AsStored, device)?;
+    let controlnet = case.controlnet(&case.model()?, device)?;
     controlnet.check(latents.dims(), &conditioning, condition.dims())?;
 
     let hint = controlnet.encode_condition(condition);
@@ -63,10 +63,10 @@ pub(super) fn repcontrolnet(case: &Case, device: &Device) -> Result<Tensors> {
         conditioning,
     } = Common::read(&case.inputs, device)?;
     let condition = case.inputs.tensor::<4>("controlnet_cond", device)?;
-    let (unet, _) = case.model()?.unet(Storage::AsStored, device)?;
+    let unet = case.unet(device)?;
     unet.check(latents.dims(), &conditioning, None)?;
     let file = case.folder.join(case.setting::<String>("rep")?);
-    let (net, _) = load_rep_controlnet(file, &unet, Storage::AsStored, device)?;
+    let (net, _) = load_rep_controlnet(file, &unet, case.storage, device)?;
     let noted = net.coefficients();
     let net = net.with_coefficients(Coefficients {
         alpha: case.setting_or("alpha", noted.alpha)?,
