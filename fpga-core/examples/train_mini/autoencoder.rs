@@ -11,10 +11,12 @@ use fpga_core::train::Computed;
 use fpga_core::vae::{AutoencoderKl, VaeConfig, picture_to_tensor, tensor_to_pictures};
 use fpga_core::weights::{Storage, save, save_json, vae_names};
 use image::imageops::crop_imm;
+use rayon::prelude::*;
 
 use crate::people::{Numbers, group};
 use crate::recipe::{
-    HELD_OUT, PEOPLE, SEED, SIDE, VAE_BATCH, VAE_LOSS, VAE_RATE, VAE_SIDE, VAE_STEPS, course, vae,
+    HELD_OUT, SEED, SIDE, STRANGERS, TRAINED, VAE_BATCH, VAE_LOSS, VAE_RATE, VAE_SIDE, VAE_STEPS,
+    course, vae,
 };
 use crate::stage::Place;
 
@@ -59,19 +61,23 @@ pub(crate) fn train(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
 fn cut_outs(at: u64, device: &Device) -> Result<Tensor<4>, Error> {
     let piece = |index| {
         let numbers = &mut Numbers::new(at, index);
-        let drawing = group(numbers, 0, PEOPLE, SIDE)?;
+        let drawing = group(numbers, &TRAINED, SIDE)?.0.draw()?;
         let [x, y] = [0, 1].map(|_| numbers.below(u64::from(SIDE - VAE_SIDE) + 1) as u32);
         let piece = crop_imm(&drawing.picture, x, y, VAE_SIDE, VAE_SIDE).to_image();
         Ok(picture_to_tensor(&piece, device))
     };
-    let pieces = (0..VAE_BATCH).map(piece).collect::<Result<_, Error>>()?;
+    let pieces = (0..VAE_BATCH)
+        .into_par_iter()
+        .map(piece)
+        .collect::<Result<Vec<_>, Error>>()?;
     Ok(Tensor::cat(pieces, 0))
 }
 
 /// `[count, 3, side, side]`: groups of people that are never trained on.
 fn held_out(count: u64, device: &Device) -> Result<Tensor<4>, Error> {
     let picture = |index| {
-        let drawing = group(&mut Numbers::new(HELD_OUT, index), HELD_OUT, PEOPLE, SIDE)?;
+        let (scene, _) = group(&mut Numbers::new(HELD_OUT, index), &STRANGERS, SIDE)?;
+        let drawing = scene.draw()?;
         Ok(picture_to_tensor(&drawing.picture, device))
     };
     let pictures = (0..count).map(picture).collect::<Result<_, Error>>()?;

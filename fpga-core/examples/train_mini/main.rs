@@ -10,10 +10,14 @@
 //! 1,000,000 on are never trained on: they are for measuring.
 
 mod autoencoder;
+mod base;
+mod clip;
 mod face;
 mod people;
 mod recipe;
+mod scenes;
 mod stage;
+mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -51,6 +55,10 @@ enum Network {
     Autoencoder,
     /// Whose face it is.
     Face,
+    /// Captions and pictures in one space; the tokenizer first.
+    Clip,
+    /// The UNet and its identity adapter.
+    Base,
 }
 
 fn main() -> ExitCode {
@@ -73,6 +81,8 @@ fn run(arguments: &Arguments) -> Result<()> {
         let run = match network {
             Network::Autoencoder => autoencoder::train,
             Network::Face => face::train,
+            Network::Clip => clip::train,
+            Network::Base => base::train,
         };
         let name = format!("{network:?}").to_lowercase();
         let place = Place {

@@ -1,7 +1,11 @@
 //! Drawn people, by place in a training.
 
+use std::ops::Range;
+
 use fpga_core::Error;
-use fpga_core::data::portrait::{Drawing, Framing, Person, SceneSampler};
+use fpga_core::data::portrait::{Drawing, Framing, Person, Scene, SceneSampler};
+use fpga_core::face::align_face;
+use image::RgbImage;
 
 use crate::recipe::SEED;
 
@@ -24,31 +28,49 @@ impl Numbers {
     pub(crate) fn below(&mut self, count: u64) -> u64 {
         self.next() % count
     }
+
+    /// True in this share of all cases.
+    pub(crate) fn chance(&mut self, share: f64) -> bool {
+        (self.below(1 << 32) as f64) < share * (1u64 << 32) as f64
+    }
+
+    /// One of a range of people.
+    pub(crate) fn of(&mut self, crowd: &Range<u64>) -> u64 {
+        crowd.start + self.below(crowd.end - crowd.start)
+    }
 }
 
-/// One to three people, `side` pixels wide and high.
+/// One to three people out of a crowd, `side` pixels wide and high, and their numbers.
 pub(crate) fn group(
     numbers: &mut Numbers,
-    first: u64,
-    people: u64,
+    crowd: &Range<u64>,
     side: u32,
-) -> Result<Drawing, Error> {
+) -> Result<(Scene, Vec<u64>), Error> {
     let framing = [Framing::Portrait, Framing::Half, Framing::Half];
     let count = 1 + numbers.below(3);
     let sampler = SceneSampler {
         framing: framing[(count - 1) as usize],
         ..SceneSampler::new(side)
     };
-    let people: Vec<_> = (0..count)
-        .map(|_| Person::from_seed(first + numbers.below(people)))
+    let who: Vec<u64> = (0..count).map(|_| numbers.of(crowd)).collect();
+    let people: Vec<_> = who
+        .iter()
+        .map(|&number| Person::from_seed(number))
         .collect();
-    sampler.scene(&people, numbers.next())?.draw()
+    Ok((sampler.scene(&people, numbers.next())?, who))
 }
 
 /// One person from near, without a hat.
-pub(crate) fn portrait(numbers: &mut Numbers, person: u64, side: u32) -> Result<Drawing, Error> {
+fn portrait(numbers: &mut Numbers, person: u64, side: u32) -> Result<Drawing, Error> {
     let sampler = SceneSampler::new(side);
     sampler
         .portrait(&Person::from_seed(person), numbers.next())?
         .draw()
+}
+
+/// A person's face as recognition sees it, from a picture of a few dozen to a hundred pixels.
+pub(crate) fn aligned(numbers: &mut Numbers, person: u64) -> Result<RgbImage, Error> {
+    let side = 64 + numbers.below(97) as u32;
+    let drawing = portrait(numbers, person, side)?;
+    align_face(&drawing.picture, &drawing.figures[0].landmarks)
 }

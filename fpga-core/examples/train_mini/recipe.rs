@@ -1,15 +1,22 @@
 //! Every number of the trainings.
 
+use std::ops::Range;
+
 use fpga_core::face::{ArcFaceConfig, ResidualStage};
+use fpga_core::identity::projector::FaceProjectionConfig;
 use fpga_core::train::{AngularMargin, Course, LearnerConfig, LearningRate, Reconstruction};
 use serde_json::{Value, json};
 
 /// What all random numbers follow from.
 pub(crate) const SEED: u64 = 2408;
-/// People that are trained on have smaller numbers.
-pub(crate) const PEOPLE: u64 = 4096;
+/// People whom the face recogniser learns to tell apart: from number 0 on.
+pub(crate) const KNOWN: u64 = 2048;
 /// People to look at and to measure with have numbers from here on.
 pub(crate) const HELD_OUT: u64 = 1_000_000;
+/// The people of pictures to learn from.
+pub(crate) const TRAINED: Range<u64> = 0..HELD_OUT;
+/// The people of pictures to look at.
+pub(crate) const STRANGERS: Range<u64> = HELD_OUT..HELD_OUT + 4096;
 /// Side of whole pictures in pixels.
 pub(crate) const SIDE: u32 = 128;
 
@@ -35,7 +42,7 @@ pub(crate) fn vae() -> Value {
         "_class_name": "AutoencoderKL", "in_channels": 3, "out_channels": 3, "latent_channels": 4,
         "down_block_types": vec!["DownEncoderBlock2D"; 3],
         "up_block_types": vec!["UpDecoderBlock2D"; 3],
-        "block_out_channels": [24, 48, 64], "layers_per_block": 1, "norm_num_groups": 8,
+        "block_out_channels": [24, 48, 48], "layers_per_block": 1, "norm_num_groups": 8,
         "mid_block_add_attention": false, "sample_size": SIDE, "scaling_factor": 1.0,
     })
 }
@@ -43,7 +50,7 @@ pub(crate) fn vae() -> Value {
 /// Side of the cut-outs that the autoencoder learns from.
 pub(crate) const VAE_SIDE: u32 = 64;
 pub(crate) const VAE_BATCH: u64 = 8;
-pub(crate) const VAE_STEPS: u64 = 6000;
+pub(crate) const VAE_STEPS: u64 = 4000;
 pub(crate) const VAE_RATE: f64 = 1e-3;
 pub(crate) const VAE_LOSS: Reconstruction = Reconstruction {
     edges: 1.0,
@@ -55,16 +62,86 @@ pub(crate) fn face() -> ArcFaceConfig {
     ArcFaceConfig {
         side: 112,
         stem_width: 16,
-        stages: [16, 32, 48, 24].map(|width| ResidualStage { blocks: 1, width }),
+        stages: [16, 32, 48, 12].map(|width| ResidualStage { blocks: 1, width }),
         features: 512,
     }
 }
 
 pub(crate) const FACE_BATCH: u64 = 32;
-pub(crate) const FACE_STEPS: u64 = 6000;
+pub(crate) const FACE_STEPS: u64 = 3000;
 pub(crate) const FACE_RATE: f64 = 1e-3;
 /// Drawn people are fewer and more alike than photographed ones: a smaller scale and margin than the paper's.
 pub(crate) const FACE_LOSS: AngularMargin = AngularMargin {
     scale: 24.0,
     margin: 0.3,
 };
+
+/// Merged pairs of letters in the tokenizer, if the captions have as many.
+pub(crate) const MERGES: usize = 400;
+/// Tokens of a text.
+pub(crate) const WINDOW: usize = 77;
+
+/// The smaller half of CLIP that reads.
+pub(crate) fn text(vocabulary: usize) -> Value {
+    json!({
+        "architectures": ["CLIPTextModelWithProjection"], "model_type": "clip_text_model",
+        "vocab_size": vocabulary, "bos_token_id": vocabulary - 2, "eos_token_id": vocabulary - 1,
+        "pad_token_id": vocabulary - 1, "max_position_embeddings": WINDOW, "hidden_size": WIDTH,
+        "intermediate_size": 4 * WIDTH, "num_attention_heads": 4, "num_hidden_layers": 2,
+        "hidden_act": "gelu", "layer_norm_eps": 1e-5, "projection_dim": WIDTH,
+    })
+}
+
+/// The half that sees.
+pub(crate) fn vision() -> Value {
+    json!({
+        "architectures": ["CLIPVisionModelWithProjection"], "model_type": "clip_vision_model",
+        "image_size": CLIP_SIDE, "patch_size": 8, "num_channels": 3, "hidden_size": WIDTH,
+        "intermediate_size": 4 * WIDTH, "num_attention_heads": 4, "num_hidden_layers": 3,
+        "hidden_act": "gelu", "layer_norm_eps": 1e-5, "projection_dim": WIDTH,
+    })
+}
+
+/// Width of text tokens, and of identity tokens with them.
+pub(crate) const WIDTH: usize = 64;
+/// Side of what CLIP sees.
+pub(crate) const CLIP_SIDE: usize = 64;
+pub(crate) const CLIP_BATCH: u64 = 32;
+pub(crate) const CLIP_STEPS: u64 = 3000;
+pub(crate) const CLIP_RATE: f64 = 1e-3;
+
+/// Three sizes: 32×32 without attention, 16×16 and 8×8 with it.
+pub(crate) fn unet() -> Value {
+    json!({
+        "_class_name": "UNet2DConditionModel", "sample_size": SIDE / 4, "in_channels": 4,
+        "out_channels": 4, "block_out_channels": [32, 48, 72], "layers_per_block": 1,
+        "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
+        "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
+        "cross_attention_dim": WIDTH, "attention_head_dim": 2, "norm_num_groups": 8,
+    })
+}
+
+/// As IP-Adapter-FaceID has it, with a narrower middle.
+pub(crate) fn face_projection() -> FaceProjectionConfig {
+    FaceProjectionConfig {
+        input_width: face().features,
+        inner_width: 256,
+        tokens: 4,
+        token_width: WIDTH,
+    }
+}
+
+/// Stable Diffusion's noise, and velocities instead of noise as what is predicted.
+pub(crate) fn scheduler() -> Value {
+    json!({
+        "_class_name": "DDIMScheduler", "num_train_timesteps": 1000, "beta_start": 0.00085,
+        "beta_end": 0.012, "beta_schedule": "scaled_linear", "prediction_type": "v_prediction",
+        "clip_sample": false, "set_alpha_to_one": false, "steps_offset": 1,
+    })
+}
+
+/// Different scenes that are learned from.
+pub(crate) const POOL: u64 = 16_384;
+pub(crate) const BASE_BATCH: u64 = 16;
+pub(crate) const BASE_STEPS: u64 = 8000;
+pub(crate) const BASE_RATE: f64 = 8e-4;

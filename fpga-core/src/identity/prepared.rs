@@ -31,7 +31,10 @@ pub struct LayerSite {
 pub struct PreparedIdentities {
     layers: Vec<PreparedLayer>,
     grids: Vec<PreparedGrid>,
-    people: Vec<Person>,
+    /// One for all rows of the batch, or one per row.
+    crowds: Vec<Vec<Person>>,
+    /// Tokens of the first, second, … person of every crowd.
+    lengths: Vec<usize>,
     rows: usize,
     meter: Option<LeakageMeter>,
 }
@@ -50,10 +53,10 @@ struct PreparedLayer {
 #[derive(Clone, Debug)]
 struct PreparedGrid {
     size: [usize; 2],
-    /// `m_k`, one per person.
-    shares: Vec<Array2<f32>>,
-    /// `λ_k · m_k` of this step, `[people, h·w]`; `None` while nobody acts.
-    weights: Option<Tensor<2>>,
+    /// `m_k` of each person of each crowd.
+    shares: Vec<Vec<Array2<f32>>>,
+    /// `λ_k · m_k` of this step, `[crowds, people, h·w]`; `None` while nobody acts.
+    weights: Option<Tensor<3>>,
 }
 
 /// What a step needs to know of a person.
@@ -61,7 +64,6 @@ struct PreparedGrid {
 struct Person {
     /// Where the caller lists them.
     index: usize,
-    tokens: usize,
     strength: f64,
     window: (f64, f64),
     acts: bool,
@@ -73,36 +75,70 @@ impl IdentityAttention {
     /// # Errors
     /// The projections are not for these layers, or the tokens have another width.
     pub fn prepare(&self, set: &IdentitySet, sites: &[LayerSite]) -> Result<PreparedIdentities> {
-        self.check(set, sites).context(|| "identity adapter")?;
+        self.prepare_crowds(std::slice::from_ref(set), sites)
+    }
+
+    /// As [`prepare`](Self::prepare), for pictures that each have people of their own: one set per row of
+    /// the batch, with one row of tokens per person.
+    ///
+    /// # Errors
+    /// Those of [`prepare`](Self::prepare); people with several rows of tokens; people in the same place of
+    /// two sets whose numbers of tokens differ.
+    pub fn prepare_each(
+        &self,
+        sets: &[IdentitySet],
+        sites: &[LayerSite],
+    ) -> Result<PreparedIdentities> {
+        let rows = sets.iter().filter_map(IdentitySet::token_rows);
+        match rows.map(|[rows, _]| rows).find(|&rows| rows != 1) {
+            Some(rows) => Err(Error::shape("identity tokens", "one row each", rows)),
+            None => self.prepare_crowds(sets, sites),
+        }
+    }
+
+    fn prepare_crowds(
+        &self,
+        sets: &[IdentitySet],
+        sites: &[LayerSite],
+    ) -> Result<PreparedIdentities> {
+        for set in sets {
+            self.check(set, sites).context(|| "identity adapter")?;
+        }
         let mut grids: Vec<[usize; 2]> = sites.iter().map(|site| site.grid).collect();
         grids.sort_unstable();
         grids.dedup();
-        let tokens: Vec<_> = set.in_order().map(|(_, one)| one.tokens.clone()).collect();
-        let layer = |(projection, site): (&IdentityProjection, &LayerSite)| PreparedLayer {
-            key_value: projection.key_value(Tensor::cat(tokens.clone(), 1)),
-            heads: site.heads,
-            grid: grids
-                .binary_search(&site.grid)
-                .expect("the list holds every layer's grid"),
+        let lengths = lengths(sets)?;
+        let tokens = tokens(sets, &lengths);
+        let rows = tokens.as_ref().map_or(0, |tokens| tokens.dims()[0]);
+        let layer = |tokens: &Tensor<3>, (projection, site): (&IdentityProjection, &LayerSite)| {
+            PreparedLayer {
+                key_value: projection.key_value(tokens.clone()),
+                heads: site.heads,
+                grid: grids
+                    .binary_search(&site.grid)
+                    .expect("the list holds every layer's grid"),
+            }
         };
-        let layers = match set.is_empty() {
-            true => Vec::new(),
-            false => self.layers.iter().zip(sites).map(layer).collect(),
+        let layers = tokens.iter().flat_map(|tokens| {
+            let layers = self.layers.iter().zip(sites);
+            layers.map(|each| layer(tokens, each))
+        });
+        let masks = |set: &IdentitySet, size| {
+            let own = set.in_order().map(|(_, one)| one.region.on_grid(size));
+            share_cells(own.collect())
         };
-        let grid = |size| PreparedGrid {
+        let grid = |&size| PreparedGrid {
             size,
-            shares: share_cells(
-                set.in_order()
-                    .map(|(_, one)| one.region.on_grid(size))
-                    .collect(),
-            ),
+            shares: sets.iter().map(|set| masks(set, size)).collect(),
             weights: None,
         };
+        let crowd = |set: &IdentitySet| set.in_order().map(Person::new).collect();
         let mut prepared = PreparedIdentities {
-            layers,
-            grids: grids.iter().copied().map(grid).collect(),
-            people: set.in_order().map(Person::new).collect(),
-            rows: set.token_rows().map_or(0, |[rows, _]| rows),
+            layers: layers.collect(),
+            grids: grids.iter().map(grid).collect(),
+            crowds: sets.iter().map(crowd).collect(),
+            lengths,
+            rows,
             meter: None,
         };
         prepared.weigh();
@@ -146,7 +182,7 @@ impl PreparedIdentities {
     pub fn at_step(&mut self, step: usize, count: usize) {
         let (begun, done) = (step as f64 / count as f64, (step + 1) as f64 / count as f64);
         let mut changed = false;
-        for person in &mut self.people {
+        for person in self.crowds.iter_mut().flatten() {
             let (start, end) = person.window;
             let acts = start <= begun && done <= end;
             changed |= acts != person.acts;
@@ -157,12 +193,13 @@ impl PreparedIdentities {
         }
     }
 
-    /// From now on, measures where everyone's attention goes, in these rows of the batch. Costs about
-    /// one more attention per person and layer.
+    /// From now on, measures where everyone's attention goes, in these rows of the batch, which have the
+    /// same people. Costs about one more attention per person and layer.
     #[must_use]
     pub fn measured_in(self, rows: std::ops::Range<usize>) -> (Self, LeakageMeter) {
         let sizes = self.grids.iter().map(|grid| grid.size).collect();
-        let callers = self.people.iter().map(|person| person.index).collect();
+        let people = self.crowds.first().into_iter().flatten();
+        let callers = people.map(|person| person.index).collect();
         let meter = LeakageMeter::new(rows, sizes, callers);
         let measured = Self {
             meter: Some(meter.clone()),
@@ -180,25 +217,27 @@ impl PreparedIdentities {
             return found;
         };
         debug_assert_eq!(
-            weights.dims()[1],
+            weights.dims()[2],
             query.dims()[1],
             "prepared for other latents"
         );
-        let lengths: Vec<_> = self.people.iter().map(|person| person.tokens).collect();
         let groups = Groups {
             key_value: &layer.key_value,
-            lengths: &lengths,
+            lengths: &self.lengths,
             weights,
         };
-        if let Some(meter) = &self.meter {
-            let strengths: Vec<_> = self.people.iter().map(Person::strength_now).collect();
+        if let Some(meter) = &self.meter
+            && let [people] = self.crowds.as_slice()
+        {
+            let strengths: Vec<_> = people.iter().map(Person::strength_now).collect();
             let [_, wide] = grid.size;
             meter.measure(
                 &query,
                 &groups,
                 (layer.heads, layer.grid),
                 |person, cell| {
-                    strengths[person] * f64::from(grid.shares[person][[cell / wide, cell % wide]])
+                    strengths[person]
+                        * f64::from(grid.shares[0][person][[cell / wide, cell % wide]])
                 },
             );
         }
@@ -206,7 +245,7 @@ impl PreparedIdentities {
     }
 
     /// The layer and its grid, if anyone acts there.
-    fn acting_in(&self, layer: usize) -> Option<(&PreparedLayer, &PreparedGrid, &Tensor<2>)> {
+    fn acting_in(&self, layer: usize) -> Option<(&PreparedLayer, &PreparedGrid, &Tensor<3>)> {
         let layer = self.layers.get(layer)?;
         let grid = &self.grids[layer.grid];
         Some((layer, grid, grid.weights.as_ref()?))
@@ -214,33 +253,75 @@ impl PreparedIdentities {
 
     /// `λ_k · m_k` on every grid, for those who act.
     fn weigh(&mut self) {
-        let strengths: Vec<_> = self.people.iter().map(Person::strength_now).collect();
         let Some(layer) = self.layers.first() else {
             return;
         };
         let device = layer.key_value.key.device();
+        let (crowds, most) = (self.crowds.len(), self.lengths.len());
+        let everyone = self.crowds.iter().flatten();
+        let anyone = { everyone }.any(|person| person.strength_now() != 0.0);
         for grid in &mut self.grids {
-            let people = grid.shares.iter().zip(&strengths);
-            let weights = people.flat_map(|(shares, strength)| {
-                shares
-                    .iter()
-                    .map(move |share| (f64::from(*share) * strength) as f32)
-            });
-            let data = TensorData::new(
-                weights.collect::<Vec<_>>(),
-                [grid.shares.len(), grid.size[0] * grid.size[1]],
-            );
-            let anyone = strengths.iter().any(|&strength| strength != 0.0);
+            let cells = grid.size[0] * grid.size[1];
+            // Zero for those whom a crowd lacks.
+            let mut weights = vec![0.0; crowds * most * cells];
+            let rows = weights.chunks_exact_mut(most * cells);
+            for ((row, people), shares) in rows.zip(&self.crowds).zip(&grid.shares) {
+                let places = row.chunks_exact_mut(cells).zip(people).zip(shares);
+                for ((place, person), shares) in places {
+                    let strength = person.strength_now();
+                    for (weight, share) in place.iter_mut().zip(shares) {
+                        *weight = (f64::from(*share) * strength) as f32;
+                    }
+                }
+            }
+            let data = TensorData::new(weights, [crowds, most, cells]);
             grid.weights = anyone.then(|| Tensor::from_data(data, &device));
         }
     }
+}
+
+/// How many tokens the first, second, … person of every set has.
+fn lengths(sets: &[IdentitySet]) -> Result<Vec<usize>> {
+    let mut lengths = Vec::new();
+    for set in sets {
+        for (place, (_, one)) in set.in_order().enumerate() {
+            let found = one.tokens.dims()[1];
+            match lengths.get(place) {
+                None => lengths.push(found),
+                Some(&needed) if needed == found => {}
+                Some(needed) => {
+                    let needed = format!("{needed} tokens, as in the sets before");
+                    return Err(Error::shape("identity tokens", needed, found));
+                }
+            }
+        }
+    }
+    Ok(lengths)
+}
+
+/// `[rows, Σ tokens, width]`, zeros for those whom a set lacks; `None` if nobody is there at all.
+fn tokens(sets: &[IdentitySet], lengths: &[usize]) -> Option<Tensor<3>> {
+    let mut everyone = sets.iter().flat_map(IdentitySet::identities);
+    let like = everyone.next()?.tokens.clone();
+    let [rows, _, width] = like.dims();
+    let row = |set: &IdentitySet| {
+        let mut tokens: Vec<_> = set.in_order().map(|(_, one)| one.tokens.clone()).collect();
+        let absent: usize = lengths[tokens.len()..].iter().sum();
+        if absent > 0 {
+            tokens.push(Tensor::zeros(
+                [rows, absent, width],
+                (&like.device(), like.dtype()),
+            ));
+        }
+        Tensor::cat(tokens, 1)
+    };
+    Some(Tensor::cat(sets.iter().map(row).collect(), 0))
 }
 
 impl Person {
     fn new((index, identity): (usize, &Identity)) -> Self {
         Self {
             index,
-            tokens: identity.tokens.dims()[1],
             strength: identity.strength,
             window: identity.window,
             acts: true,
@@ -286,6 +367,50 @@ mod tests {
         let found = prepared.add_to(values(1, [1, 48, 12]), values(2, [1, 48, 12]) * 4.0, 0);
         let bits: Vec<u32> = found.into_data().iter::<f32>().map(f32::to_bits).collect();
         bits.chunks(12).map(<[u32]>::to_vec).collect()
+    }
+
+    /// Pictures with two people, nobody, one person: each as if it were alone.
+    #[test]
+    fn pictures_with_people_of_their_own_go_together() {
+        let sites = [LayerSite {
+            width: 12,
+            heads: 3,
+            grid: [8, 6],
+        }];
+        let sizes = IdentityAttentionConfig {
+            token_width: 5,
+            widths: vec![12],
+        };
+        let adapter = randomize(sizes.init(&Device::flex()), 9);
+        let strong = Identity {
+            strength: 1.5,
+            ..person(6, 4, [24.0, 8.0, 48.0, 64.0])
+        };
+        let crowds = [
+            vec![person(5, 4, [0.0, 8.0, 24.0, 64.0]), strong],
+            vec![],
+            vec![person(7, 4, [10.0, 0.0, 40.0, 30.0])],
+        ];
+        let sets = crowds.map(|people| IdentitySet::new(people).unwrap());
+        let (found, query) = (values(1, [3, 48, 12]), values(2, [3, 48, 12]) * 4.0);
+        let together = adapter.prepare_each(&sets, &sites).unwrap();
+        assert_eq!(together.rows(), 3);
+        let together = together.add_to(found.clone(), query.clone(), 0).into_data();
+        let alone = sets.iter().enumerate().map(|(row, set)| {
+            let of_row = |all: &Tensor<3>| all.clone().narrow(0, row, 1);
+            let prepared = adapter.prepare(set, &sites).unwrap();
+            prepared.add_to(of_row(&found), of_row(&query), 0)
+        });
+        let alone = Tensor::cat(alone.collect(), 0).into_data();
+        for (place, (a, b)) in together.iter::<f32>().zip(alone.iter::<f32>()).enumerate() {
+            assert!((a - b).abs() < 1e-5, "value {place}: {a} is not {b}");
+        }
+
+        let uneven = [4, 3].map(|tokens| {
+            IdentitySet::new(vec![person(5, tokens, [0.0, 8.0, 24.0, 64.0])]).unwrap()
+        });
+        let refused = adapter.prepare_each(&uneven, &sites).unwrap_err();
+        assert!(refused.to_string().contains("4 tokens"), "{refused}");
     }
 
     fn person(seed: u64, tokens: usize, edges: [f32; 4]) -> Identity {

@@ -15,8 +15,8 @@ pub struct Groups<'a> {
     pub key_value: &'a KeyValue,
     /// Keys of each group; `g` numbers whose sum is `m`.
     pub lengths: &'a [usize],
-    /// What each query takes of each group: `[g, n]`.
-    pub weights: &'a Tensor<2>,
+    /// What each query takes of each group: `[b or 1, g, n]`.
+    pub weights: &'a Tensor<3>,
 }
 
 /// `base + Σ_g w_g ⊙ softmax(Q K_gᵀ / √d) V_g` for each head.
@@ -54,8 +54,8 @@ pub fn attend_groups(
     let mut shares = Vec::with_capacity(groups.lengths.len());
     let mut start = 0;
     for (group, &length) in groups.lengths.iter().enumerate() {
-        let weight = groups.weights.clone().narrow(0, group, 1);
-        let weight = cast_to(weight.reshape([1, 1, queries, 1]), exact);
+        let weight = groups.weights.clone().narrow(1, group, 1);
+        let weight = cast_to(weight.unsqueeze_dim::<4>(3), exact);
         let own = scores.clone().narrow(3, start, length);
         shares.push(activation::softmax(own, 3) * weight);
         start += length;
@@ -82,16 +82,16 @@ mod tests {
         }
     }
 
-    /// Base, query, keys and values, weights of three groups of 4, 1 and 18 keys; a third of the
-    /// weights are 0.
-    fn example(device: &Device) -> (Tensor<3>, Tensor<3>, KeyValue, Tensor<2>) {
+    /// Base, query, keys and values, weights of three groups of 4, 1 and 18 keys for each of two rows; a
+    /// third of the weights are 0.
+    fn example(device: &Device) -> (Tensor<3>, Tensor<3>, KeyValue, Tensor<3>) {
         let mut draw = Draw(Mt64::new(5));
         let (batch, queries, width) = (2, 75, 24);
         let base = draw.tensor([batch, queries, width], device);
         let query = draw.tensor([batch, queries, width], device);
         let key = draw.tensor([batch, 23, width], device);
         let value = draw.tensor([batch, 23, width], device);
-        let weights = draw.tensor::<2>([3, queries], device).clamp_min(-0.7) + 0.7;
+        let weights = draw.tensor::<3>([2, 3, queries], device).clamp_min(-0.7) + 0.7;
         (base, query, KeyValue { key, value }, weights)
     }
 
@@ -126,7 +126,7 @@ mod tests {
             let part = |tokens: &Tensor<3>| tokens.clone().narrow(1, start, length);
             let (key, value) = (part(&key_value.key), part(&key_value.value));
             let found = attend(query.clone(), key, value, 3, Reach::Full);
-            let weight = weights.clone().narrow(0, group, 1).reshape([1, 75, 1]);
+            let weight = weights.clone().narrow(1, group, 1).swap_dims(1, 2);
             expected = expected + found * weight;
             start += length;
         }
@@ -137,14 +137,14 @@ mod tests {
     fn what_gets_nothing_keeps_its_bits() {
         let device = Device::flex();
         let (base, query, key_value, weights) = example(&device);
-        let silent = weights.clone().sum_dim(0).into_data();
+        let silent = weights.clone().sum_dim(1).into_data();
         let silent: Vec<bool> = silent.iter::<f32>().map(|sum| sum == 0.0).collect();
         assert!(silent.contains(&true) && silent.contains(&false));
         let found = run(&device);
         let base_values = values(base.clone());
         for (place, (found, base)) in found.iter().zip(&base_values).enumerate() {
             let unchanged = found.to_bits() == base.to_bits();
-            assert_eq!(unchanged, silent[place / 24 % 75], "value {place}");
+            assert_eq!(unchanged, silent[place / 24], "value {place}");
         }
         let groups = Groups {
             key_value: &key_value,

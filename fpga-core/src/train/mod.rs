@@ -3,7 +3,7 @@
 //! A [`Learner`] makes steps: it takes batches from a [`BatchSource`], lets an [`Objective`] find the
 //! loss, follows the gradient, and writes checkpoints from which it goes on as if it had never stopped.
 //! [`diffusion`] has the objectives of diffusion models, and says what may learn; [`Reconstruction`] is what
-//! autoencoders learn, [`AngularMargin`] what face recognition does.
+//! autoencoders learn, [`AngularMargin`] what face recognition does, [`Contrast`] what the two halves of CLIP do.
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -42,6 +42,7 @@ pub mod diffusion;
 mod average;
 mod checkpoint;
 mod config;
+mod contrast;
 mod curve;
 mod draw;
 mod gradients;
@@ -63,6 +64,7 @@ mod watch;
 mod workers;
 
 pub use config::LearnerConfig;
+pub use contrast::{Captioned, ClipPair, Contrast};
 pub use draw::Draw;
 pub use gradients::GradientSet;
 pub use learner::Learner;

@@ -127,14 +127,34 @@ impl UNet {
         people: &IdentitySet,
         latents: [usize; 2],
     ) -> Result<PreparedIdentities> {
+        let prepared = adapter.prepare(people, &self.sites(latents))?;
+        Ok(prepared.in_type(self.precision().dtype()))
+    }
+
+    /// As [`prepare_identities`](Self::prepare_identities), with people of their own for each row of the
+    /// batch.
+    ///
+    /// # Errors
+    /// Those of [`IdentityAttention::prepare_each`].
+    pub fn prepare_identities_each(
+        &self,
+        adapter: &IdentityAttention,
+        people: &[IdentitySet],
+        latents: [usize; 2],
+    ) -> Result<PreparedIdentities> {
+        let prepared = adapter.prepare_each(people, &self.sites(latents))?;
+        Ok(prepared.in_type(self.precision().dtype()))
+    }
+
+    /// Where people may be told, in latents of this height and width.
+    fn sites(&self, latents: [usize; 2]) -> Vec<LayerSite> {
         let layers = self.config.cross_attention().into_iter();
-        let sites = layers.map(|layer| LayerSite {
+        let site = layers.map(|layer| LayerSite {
             width: layer.width,
             heads: layer.heads,
             grid: layer.grid(latents),
         });
-        let prepared = adapter.prepare(people, &sites.collect::<Vec<_>>())?;
-        Ok(prepared.in_type(self.precision().dtype()))
+        site.collect()
     }
 
     /// # Shapes

@@ -38,6 +38,25 @@ pub struct IdentityFeatures {
     pub picture_tokens: Option<Tensor<3>>,
 }
 
+impl IdentityFeatures {
+    /// Several people, one after the other; what one of them lacks is absent.
+    #[cfg(feature = "train")]
+    pub(crate) fn stacked(people: &[Self]) -> Self {
+        fn rows<const D: usize>(
+            each: impl Iterator<Item = Option<Tensor<D>>>,
+        ) -> Option<Tensor<D>> {
+            let rows: Option<Vec<_>> = each.collect();
+            rows.filter(|rows| !rows.is_empty())
+                .map(|rows| Tensor::cat(rows, 0))
+        }
+        Self {
+            face: rows(people.iter().map(|one| one.face.clone())),
+            picture: rows(people.iter().map(|one| one.picture.clone())),
+            picture_tokens: rows(people.iter().map(|one| one.picture_tokens.clone())),
+        }
+    }
+}
+
 /// What a projector reads, with its width.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FeatureNeeds {

@@ -20,7 +20,7 @@ pub struct GroupedAttention<'a> {
     pub attention: Attention,
     /// Keys of each group.
     pub lengths: &'a [usize],
-    /// `[groups][queries]`
+    /// `[groups][queries]` for all rows of the batch, or `[b][groups][queries]`.
     pub weights: &'a [f32],
 }
 
@@ -58,9 +58,10 @@ impl GroupedAttention<'_> {
         assert_eq!(out.len(), base.len(), "grouped attention: output length");
         assert_eq!(key.len(), tokens * keys, "grouped attention: key length");
         assert_eq!(value.len(), key.len(), "grouped attention: value length");
-        assert_eq!(
-            self.weights.len(),
-            groups * queries,
+        let shares = self.weights.len();
+        assert!(
+            [1, batch].contains(&(shares / (groups * queries).max(1)))
+                && shares.is_multiple_of((groups * queries).max(1)),
             "grouped attention: weights"
         );
         assert_eq!(
@@ -111,14 +112,17 @@ impl GroupedAttention<'_> {
         });
     }
 
-    /// What a query takes of each group.
-    fn weights_of(&self, query: usize) -> impl Iterator<Item = f32> {
-        let column = self.weights.iter().skip(query);
-        column.step_by(self.attention.queries).copied()
-    }
-
-    fn is_silent(&self, query: usize) -> bool {
-        self.weights_of(query).all(|weight| weight == 0.0)
+    /// What a query of a row takes of each group.
+    fn weights_of(&self, row: usize, query: usize) -> impl Iterator<Item = f32> {
+        let size = self.lengths.len() * self.attention.queries;
+        let own = match self.weights.len() == size {
+            true => self.weights,
+            false => &self.weights[row * size..(row + 1) * size],
+        };
+        own.iter()
+            .skip(query)
+            .step_by(self.attention.queries)
+            .copied()
     }
 }
 
@@ -134,9 +138,9 @@ impl Kernel for AttendGroups<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let Self { grouped, block, .. } = &self;
+        let block = &self.block;
         let mut queries = block.queries.clone();
-        if queries.all(|query| grouped.is_silent(query)) {
+        if queries.all(|query| self.is_silent(query)) {
             for query in block.queries.clone() {
                 self.copy(query);
             }
@@ -151,6 +155,16 @@ impl Kernel for AttendGroups<'_> {
 }
 
 impl AttendGroups<'_> {
+    /// What a query takes of each group.
+    fn weights_of(&self, query: usize) -> impl Iterator<Item = f32> {
+        let row = self.block.head / self.block.attention.heads;
+        self.grouped.weights_of(row, query)
+    }
+
+    fn is_silent(&self, query: usize) -> bool {
+        self.weights_of(query).all(|weight| weight == 0.0)
+    }
+
     /// From the scores of one query to those of the next.
     #[inline(always)]
     fn stride<S: Simd>(&self) -> usize {
@@ -185,7 +199,7 @@ impl AttendGroups<'_> {
     fn weigh<S: Simd>(&self, simd: S, scores: &mut Buffer) {
         for (row, query) in self.block.queries.clone().enumerate() {
             let mut start = row * self.stride::<S>();
-            let weights = self.grouped.weights_of(query);
+            let weights = self.weights_of(query);
             for (&length, weight) in self.grouped.lengths.iter().zip(weights) {
                 let scores = &mut scores[start..start + length];
                 match weight == 0.0 {
@@ -219,7 +233,7 @@ impl AttendGroups<'_> {
     fn write<S: Simd>(&self, simd: S, sums: &Buffer) {
         let columns = self.block.packing.columns();
         for (row, query) in self.block.queries.clone().enumerate() {
-            if self.grouped.is_silent(query) {
+            if self.is_silent(query) {
                 self.copy(query);
                 continue;
             }
@@ -307,27 +321,34 @@ mod tests {
         #[test]
         fn equals_one_naive_sum_per_group(
             batch in 1usize..3, heads in 1usize..4, queries in 1usize..140, width in 1usize..90,
-            lengths in prop::collection::vec(1usize..40, 1..6), seed: u64,
+            lengths in prop::collection::vec(1usize..40, 1..6), shared: bool, seed: u64,
         ) {
-            compare([batch, heads, queries, width], &lengths, seed);
+            let rows = if shared { 1 } else { batch };
+            compare([batch, heads, queries, width], &lengths, rows, seed);
         }
     }
 
     #[test]
     fn sizes_of_the_models() {
         for sizes in [[2, 8, 300, 40], [1, 20, 60, 64], [1, 8, 64, 160]] {
-            compare(sizes, &[4, 4, 16], 3);
+            compare(sizes, &[4, 4, 16], sizes[0], 3);
         }
-        compare([1, 1, 20, 16], &[257, 257, 6], 4);
+        compare([1, 1, 20, 16], &[257, 257, 6], 1, 4);
     }
 
-    fn compare([batch, heads, queries, width]: [usize; 4], lengths: &[usize], seed: u64) {
+    /// `rows`: how many rows of weights.
+    fn compare(
+        [batch, heads, queries, width]: [usize; 4],
+        lengths: &[usize],
+        rows: usize,
+        seed: u64,
+    ) {
         let mut numbers = Numbers::new(seed);
         let keys: usize = lengths.iter().sum();
         let tokens = |length: usize| batch * length * heads * width;
         let [base, query] = [0; 2].map(|_| numbers.take(tokens(queries)));
         let [key, value] = [0; 2].map(|_| numbers.take(tokens(keys)));
-        let mut weights = numbers.take(lengths.len() * queries);
+        let mut weights = numbers.take(rows * lengths.len() * queries);
         // Silent groups, silent queries, and a silent block.
         for (place, weight) in weights.iter_mut().enumerate() {
             let query = place % queries;
@@ -355,7 +376,9 @@ mod tests {
             let found = naive(&sizes(length), &query, &part(&key), &part(&value));
             for (place, (sum, found)) in expected.iter_mut().zip(found).enumerate() {
                 let query = place / (heads * width) % queries;
-                *sum += f64::from(weights[group * queries + query]) * found;
+                let row = place / (heads * width * queries) % rows;
+                let at = (row * lengths.len() + group) * queries + query;
+                *sum += f64::from(weights[at]) * found;
             }
             start += length;
         }

@@ -71,8 +71,8 @@ pub(crate) struct GroupParts<'a> {
     pub(crate) value: &'a Tensor<3>,
     /// Keys of each group.
     pub(crate) lengths: &'a [usize],
-    /// `[groups, n]`
-    pub(crate) weights: &'a Tensor<2>,
+    /// `[b or 1, groups, n]`
+    pub(crate) weights: &'a Tensor<3>,
 }
 
 /// Scale and shift of a norm.

@@ -26,6 +26,7 @@ impl Trainable {
     /// | `ControlNet`, `Full` | `config.json`, `diffusion_pytorch_model.safetensors` | diffusers, this crate |
     /// | `Modal` | `rep_controlnet.safetensors`, or one per modality: `rep_skeleton`, `rep_landmark` | [`load_rep_controlnet`](crate::weights::load_rep_controlnet) |
     /// | `Identity` | `adapter.safetensors`, in ConsistentID's or IP-Adapter's layout | [`AdapterFile`](crate::weights::AdapterFile), and what reads those |
+    /// | `Joint` | those of `Full`, and `adapter.safetensors` | as above |
     /// | `Lora` | `pytorch_lora_weights.safetensors` | diffusers, PEFT, this crate |
     ///
     /// # Errors
@@ -39,7 +40,16 @@ impl Trainable {
     ) -> Result<Vec<PathBuf>> {
         let folder = folder.as_ref();
         fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
-        let trainee = trainee.clone().valid();
+        self.save_valid(trainee.clone().valid(), folder, storage)
+    }
+
+    /// What no longer learns.
+    fn save_valid(
+        &self,
+        trainee: Trainee,
+        folder: &Path,
+        storage: Storage,
+    ) -> Result<Vec<PathBuf>> {
         let other = |what: &str| Error::invalid(what, "is not among these networks");
         match self {
             Self::ControlNet => {
@@ -70,6 +80,12 @@ impl Trainable {
                 let path = folder.join("adapter.safetensors");
                 save_identity(&trainee, *lora, &path, storage)?;
                 Ok(vec![path])
+            }
+            Self::Joint => {
+                let mut files = Self::Full.save_valid(trainee.clone(), folder, storage)?;
+                let identity = Self::Identity { lora: None };
+                files.extend(identity.save_valid(trainee, folder, storage)?);
+                Ok(files)
             }
             Self::Lora(config) => {
                 let path = folder.join("pytorch_lora_weights.safetensors");

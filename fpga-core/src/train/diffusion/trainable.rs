@@ -39,6 +39,9 @@ pub enum Trainable {
     Lora(LoraConfig),
     /// The whole UNet.
     Full,
+    /// The whole UNet with its identity adapter, and the projector and the facial encoder where they are
+    /// given: how a model begins that was not there before.
+    Joint,
 }
 
 /// How modal weights are shared where modalities alternate (MMF).
@@ -61,11 +64,12 @@ pub struct Networks {
     pub controlnet: Option<ControlNet>,
     /// Needed by [`Trainable::Modal`]: the encoder that every modality starts from.
     pub encoder: Option<ConditionEncoder>,
-    /// Needed by [`Trainable::Identity`]; beside others it helps, and does not learn.
+    /// Needed by [`Trainable::Identity`] and [`Trainable::Joint`]; beside others it helps, and does not
+    /// learn.
     pub identity: Option<IdentityAttention>,
-    /// Makes identity tokens of features; may learn with [`Trainable::Identity`].
+    /// Makes identity tokens of features; may learn with them.
     pub projector: Option<Projector>,
-    /// Fuses words with the facial parts they name; may learn with [`Trainable::Identity`].
+    /// Fuses words with the facial parts they name; may learn with them.
     pub facial: Option<FacialEncoder>,
 }
 
@@ -157,6 +161,16 @@ impl Trainable {
                 unet: trainee.unet.set_require_grad(true),
                 ..trainee
             },
+            Self::Joint => {
+                let identity = trainee.identity.ok_or_else(|| needed("identity"))?;
+                Trainee {
+                    unet: trainee.unet.set_require_grad(true),
+                    identity: Some(identity.set_require_grad(true)),
+                    projector: trainee.projector.map(|net| net.set_require_grad(true)),
+                    facial: trainee.facial.map(|net| net.set_require_grad(true)),
+                    ..trainee
+                }
+            }
         })
     }
 }

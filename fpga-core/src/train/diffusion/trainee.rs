@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 use super::batch::{DiffusionBatch, FaceTarget, Modality, PartTarget};
 use crate::control::{ControlNet, ModalUNet};
 use crate::error::{Error, Result};
-use crate::identity::projector::{FacialEncoder, MarkedTokens, Projector};
+use crate::identity::projector::{FacialEncoder, IdentityFeatures, MarkedTokens, Projector};
 use crate::identity::{Identity, IdentityAttention, IdentitySet, RegionMask};
 use crate::unet::{AttentionMap, AttentionSite, AttentionWatch, PreparedConditioning, UNet};
 
@@ -55,49 +55,8 @@ impl Trainee {
     /// # Errors
     /// A batch that does not fit the networks.
     pub fn predict(&self, inputs: &Inputs) -> Result<Predicted> {
-        let inputs = &Inputs {
-            batch: self.read_people(inputs.batch.clone())?,
-            ..inputs.clone()
-        };
-        let people = inputs.batch.faces.iter().flatten();
-        let anyone = people.into_iter().any(|face| face.tokens.is_some());
-        if self.identity.is_none() || !anyone {
-            return self.predict_together(inputs);
-        }
-        // A mask holds for all rows of a pass: pictures with people of their own go one by one.
-        let alone = |row| self.predict_together(&inputs.row(row));
-        let rows: Result<Vec<_>> = (0..inputs.batch.len()).map(alone).collect();
-        Ok(Predicted::joined(rows?))
-    }
-
-    /// The batch with identity tokens in place of features, and words that know their facial parts.
-    fn read_people(&self, mut batch: DiffusionBatch) -> Result<DiffusionBatch> {
-        for face in batch.faces.iter_mut().flatten() {
-            if let Some(features) = face.features.take() {
-                let projector = self.projector.as_ref().ok_or_else(|| {
-                    let why = "must make tokens of a face's features, and is not given";
-                    Error::invalid("projector", why)
-                })?;
-                face.tokens = Some(projector.tokens(&features)?.squeeze_dim(0));
-            }
-        }
-        let Some(looks) = Looks::of(&batch.parts)? else {
-            return Ok(batch);
-        };
-        let facial = self.facial.as_ref().ok_or_else(|| {
-            let why = "must fuse words with the looks of parts, and is not given";
-            Error::invalid("facial encoder", why)
-        })?;
-        let text = batch.conditioning.context;
-        facial.check(text.dims(), looks.tokens.dims(), &looks.marked)?;
-        batch.conditioning.context = facial.forward(text, looks.tokens, &looks.marked);
-        Ok(batch)
-    }
-
-    fn predict_together(&self, inputs: &Inputs) -> Result<Predicted> {
-        let Inputs {
-            batch, timesteps, ..
-        } = inputs;
+        let batch = &self.read_people(inputs.batch.clone())?;
+        let timesteps = &inputs.timesteps;
         let (unet, encoder) = match self.modal_for(batch.modality) {
             Some(modal) => (&modal.unet, Some(&modal.controlnet_cond_embedding)),
             None => (&self.unet, None),
@@ -131,6 +90,37 @@ impl Trainee {
         Ok(Predicted { output, maps })
     }
 
+    /// The batch with identity tokens in place of features, and words that know their facial parts.
+    fn read_people(&self, mut batch: DiffusionBatch) -> Result<DiffusionBatch> {
+        let read = |face: &&mut FaceTarget| face.features.is_some();
+        let mut faces: Vec<_> = batch.faces.iter_mut().flatten().filter(read).collect();
+        let features: Vec<_> = faces
+            .iter_mut()
+            .flat_map(|face| face.features.take())
+            .collect();
+        if !features.is_empty() {
+            let projector = self.projector.as_ref().ok_or_else(|| {
+                let why = "must make tokens of a face's features, and is not given";
+                Error::invalid("projector", why)
+            })?;
+            let tokens = projector.tokens(&IdentityFeatures::stacked(&features))?;
+            for (row, face) in faces.into_iter().enumerate() {
+                face.tokens = Some(tokens.clone().narrow(0, row, 1).squeeze_dim(0));
+            }
+        }
+        let Some(looks) = Looks::of(&batch.parts)? else {
+            return Ok(batch);
+        };
+        let facial = self.facial.as_ref().ok_or_else(|| {
+            let why = "must fuse words with the looks of parts, and is not given";
+            Error::invalid("facial encoder", why)
+        })?;
+        let text = batch.conditioning.context;
+        facial.check(text.dims(), looks.tokens.dims(), &looks.marked)?;
+        batch.conditioning.context = facial.forward(text, looks.tokens, &looks.marked);
+        Ok(batch)
+    }
+
     /// Stages of the UNet in the order of use: down, middle, up.
     pub fn stages(&self) -> usize {
         let config = self.unet.config();
@@ -143,7 +133,7 @@ impl Trainee {
         found.expect("a UNet has parameters")
     }
 
-    /// With the people of the only picture, or of none.
+    /// With the people of each picture.
     fn with_people(
         &self,
         unet: &UNet,
@@ -154,14 +144,18 @@ impl Trainee {
             let tokens = face.tokens.clone()?.unsqueeze_dim(0);
             Some(RegionMask::new(face.region.clone()).map(|region| Identity::new(tokens, region)))
         };
-        let people = batch.faces.first().into_iter().flatten().filter_map(person);
-        let people: Vec<_> = people.collect::<Result<_>>()?;
-        let (Some(adapter), false) = (&self.identity, people.is_empty()) else {
+        let anyone = |faces: &Vec<FaceTarget>| faces.iter().any(|face| face.tokens.is_some());
+        let (Some(adapter), true) = (&self.identity, batch.faces.iter().any(anyone)) else {
             return Ok(prepared);
         };
+        let crowd = |faces: &Vec<FaceTarget>| {
+            let people = faces.iter().filter_map(person);
+            IdentitySet::blending(people.collect::<Result<_>>()?)
+        };
+        let people: Vec<_> = batch.faces.iter().map(crowd).collect::<Result<_>>()?;
         let [_, _, height, width] = batch.latents.dims();
-        let people = IdentitySet::blending(people)?;
-        prepared.with_identities(unet.prepare_identities(adapter, &people, [height, width])?)
+        let people = unet.prepare_identities_each(adapter, &people, [height, width])?;
+        prepared.with_identities(people)
     }
 
     fn modal_for(&self, modality: Modality) -> Option<&ModalUNet> {
@@ -211,38 +205,5 @@ impl Looks {
             tokens: Tensor::stack(tokens, 0),
             marked: MarkedTokens::new(rows.iter().map(marked).collect()),
         }))
-    }
-}
-
-impl Inputs {
-    /// Those of one picture.
-    fn row(&self, row: usize) -> Self {
-        Self {
-            batch: self.batch.row(row),
-            timesteps: self.timesteps.clone().slice_dim(0, row..row + 1),
-            watch: self.watch.clone(),
-        }
-    }
-}
-
-impl Predicted {
-    /// Row after row.
-    fn joined(rows: Vec<Self>) -> Self {
-        let count = rows.first().map_or(0, |row| row.maps.len());
-        let map = |index: usize| AttentionMap {
-            shares: Tensor::cat(
-                rows.iter()
-                    .map(|row| row.maps[index].shares.clone())
-                    .collect(),
-                0,
-            ),
-            grid: rows[0].maps[index].grid,
-        };
-        let maps = (0..count).map(map).collect();
-        let outputs = rows.into_iter().map(|row| row.output).collect();
-        Self {
-            output: Tensor::cat(outputs, 0),
-            maps,
-        }
     }
 }

@@ -1,0 +1,132 @@
+//! Pictures of given people, from words, noise, and who stands where.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use burn::module::Module;
+use burn::tensor::Device;
+use fpga_core::diffusion::{BetaRange, Guidance, NoiseSchedule, Prediction, ScheduleConfig};
+use fpga_core::identity::IdentityAttentionConfig;
+use fpga_core::identity::projector::Projector;
+use fpga_core::nn::randomize;
+use fpga_core::train::diffusion::{
+    ConditionDrop, DiffusionBatch, DiffusionObjective, Focus, Networks, Samples, Trainable, Trainee,
+};
+use fpga_core::train::{Computed, Draw, Objective};
+use fpga_core::unet::UNetConfig;
+use fpga_core::vae::tensor_to_pictures;
+use fpga_core::weights::{Storage, save_json};
+use image::RgbImage;
+use image::imageops::replace;
+use serde_json::json;
+
+use crate::recipe::{
+    BASE_BATCH, BASE_RATE, BASE_STEPS, HELD_OUT, SEED, SIDE, STRANGERS, course, face_projection,
+    scheduler, unet,
+};
+use crate::scenes::Scenes;
+use crate::stage::Place;
+
+/// What learns here.
+const LEARNS: Trainable = Trainable::Joint;
+
+/// Trains it; gives back what was written.
+pub(crate) fn train(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
+    let scenes = Scenes::open(&place.into, device)?;
+    let objective = objective(&scenes)?;
+    let model = fresh(&device.clone().autodiff())?;
+    let shown = scenes.of(STRANGERS).batch(HELD_OUT, 8)?;
+    let latents = scenes.vae.unscale(shown.latents.clone());
+    let truth = tensor_to_pictures(scenes.vae.decode(latents))?;
+    let samples = samples(&scenes, shown)?;
+    let source = Computed::new(|at| scenes.batch(at, BASE_BATCH));
+    let start = (objective.clone(), model, source);
+    let draw = |model: &Trainee| Ok(vec![sheet(&truth, &samples.draw(model)?)]);
+    let Some(model) = place.train(start, course(BASE_STEPS, BASE_RATE), draw)? else {
+        return Ok(Vec::new());
+    };
+
+    let strangers = scenes.of(STRANGERS);
+    let (mut loss, rounds) = (0.0, 8);
+    for at in 0..rounds {
+        let batch = strangers.batch(HELD_OUT + at, BASE_BATCH)?;
+        let found = objective.loss(&model.clone().valid(), &batch, &mut Draw::new(SEED, at, 0))?;
+        loss += f64::from(found.value.into_scalar::<f32>()) / rounds as f64;
+    }
+    println!("held-out loss: {loss:.4}");
+
+    let mut files = Trainable::Full.save(&model, place.into.join("unet"), Storage::F16)?;
+    let identity = Trainable::Identity { lora: None };
+    files.extend(identity.save(&model, &place.into, Storage::F16)?);
+    let folder = place.into.join("scheduler");
+    std::fs::create_dir_all(&folder)?;
+    files.push(folder.join("scheduler_config.json"));
+    save_json(&scheduler(), &files[files.len() - 1])?;
+    files.push(place.into.join("model_index.json"));
+    save_json(&index(), &files[files.len() - 1])?;
+    Ok(files)
+}
+
+/// What diffusers reads first.
+fn index() -> serde_json::Value {
+    json!({
+        "_class_name": "StableDiffusionPipeline",
+        "feature_extractor": [null, null], "safety_checker": [null, null],
+        "requires_safety_checker": false,
+        "scheduler": ["diffusers", "DDIMScheduler"],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"],
+    })
+}
+
+fn fresh(device: &Device) -> Result<Trainee> {
+    let unet = UNetConfig::from_json(&unet())?.init(device)?;
+    let layers = unet.config().cross_attention();
+    let attention = IdentityAttentionConfig {
+        token_width: face_projection().token_width,
+        widths: layers.iter().map(|layer| layer.width).collect(),
+    };
+    let projector = randomize(face_projection().init(device), SEED + 2);
+    let networks = Networks {
+        identity: Some(randomize(attention.init(device), SEED + 1)),
+        projector: Some(Projector::Face(projector)),
+        ..Networks::new(randomize(unet, SEED))
+    };
+    Ok(LEARNS.prepare(networks, SEED)?)
+}
+
+pub(crate) fn objective(scenes: &Scenes) -> Result<DiffusionObjective> {
+    let schedule = ScheduleConfig::from_json(&scheduler().to_string())?;
+    let schedule = NoiseSchedule::new(&schedule, BetaRange::STABLE_DIFFUSION)?;
+    Ok(DiffusionObjective {
+        snr_limit: Some(5.0),
+        focus: Focus::Faces { extra: 1.0 },
+        drop: ConditionDrop {
+            text: 0.1,
+            ..ConditionDrop::NONE
+        },
+        empty_text: Some(scenes.words("")?),
+        ..DiffusionObjective::new(schedule, Prediction::V)
+    })
+}
+
+/// Strangers to draw from time to time.
+fn samples(scenes: &Scenes, scene: DiffusionBatch) -> Result<Samples> {
+    let schedule = ScheduleConfig::from_json(&scheduler().to_string())?;
+    let samples = Samples::new(scenes.vae.clone(), scene, scenes.words("")?, &schedule, 20)?;
+    Ok(samples.guided(Guidance::new(2.5)))
+}
+
+/// All pictures side by side: what is true above, what the model makes below.
+fn sheet(truth: &[RgbImage], made: &[RgbImage]) -> RgbImage {
+    let mut sheet = RgbImage::new(SIDE * truth.len() as u32, 2 * SIDE);
+    for (row, pictures) in [truth, made].into_iter().enumerate() {
+        for (column, picture) in pictures.iter().enumerate() {
+            let [x, y] = [column, row].map(|place| place as i64 * i64::from(SIDE));
+            replace(&mut sheet, picture, x, y);
+        }
+    }
+    sheet
+}

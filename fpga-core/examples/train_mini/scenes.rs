@@ -1,0 +1,163 @@
+//! Drawn scenes as the diffusion model sees them.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Result;
+use burn::tensor::{Device, Int, Tensor};
+use fpga_core::Error;
+use fpga_core::data::portrait::Wording;
+use fpga_core::face::{ArcFaceEmbedder, FaceBox, MaskShape, face_region};
+use fpga_core::identity::projector::IdentityFeatures;
+use fpga_core::text::{ClipText, ClipTokenizer};
+use fpga_core::train::diffusion::{DiffusionBatch, FaceTarget};
+use fpga_core::unet::Conditioning;
+use fpga_core::vae::{AutoencoderKl, picture_to_tensor};
+use fpga_core::weights::{ModelFolder, Storage, arcface_from_file};
+use ndarray::Array2;
+use rayon::prelude::*;
+
+use crate::people::{Numbers, aligned, group};
+use crate::recipe::{POOL, SIDE, TRAINED};
+use crate::words;
+
+/// Scenes and the networks that read them. A scene is drawn and read once, and then remembered.
+#[derive(Clone)]
+pub(crate) struct Scenes {
+    pub(crate) vae: AutoencoderKl,
+    reader: ClipText,
+    tokenizer: ClipTokenizer,
+    embedder: ArcFaceEmbedder,
+    device: Device,
+    crowd: Range<u64>,
+    known: Arc<Mutex<HashMap<u64, Scene>>>,
+}
+
+/// What is known of a scene.
+#[derive(Clone)]
+struct Scene {
+    /// `[1, c, h, w]`
+    latents: Tensor<4>,
+    /// `[1, n, width]`
+    words: Tensor<3>,
+    faces: Vec<FaceTarget>,
+}
+
+impl Scenes {
+    /// With the networks that were trained before.
+    pub(crate) fn open(model: &Path, device: &Device) -> Result<Self> {
+        let folder = |name: &str| ModelFolder::open(model.join(name), None);
+        let face = model.join("face/backbone.safetensors");
+        let (face, _) = arcface_from_file(&face, Storage::F32, device)?;
+        Ok(Self {
+            vae: folder("vae")?.vae(Storage::F32, device)?.0,
+            reader: folder("text_encoder")?.clip_text(Storage::F32, device)?.0,
+            tokenizer: ClipTokenizer::from_folder(model.join("tokenizer"))?,
+            embedder: ArcFaceEmbedder::new(face, device)?,
+            device: device.clone(),
+            crowd: TRAINED,
+            known: Arc::default(),
+        })
+    }
+
+    /// Scenes of others.
+    pub(crate) fn of(&self, crowd: Range<u64>) -> Self {
+        Self {
+            crowd,
+            known: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// What a step learns from.
+    pub(crate) fn batch(&self, at: u64, count: u64) -> Result<DiffusionBatch, Error> {
+        let number = |index| Numbers::new(at, index).below(POOL);
+        let scenes = (0..count)
+            .into_par_iter()
+            .map(|index| self.scene(number(index)));
+        let scenes = scenes.collect::<Result<Vec<_>, Error>>()?;
+        let latents = scenes.iter().map(|scene| scene.latents.clone()).collect();
+        let words = scenes.iter().map(|scene| scene.words.clone()).collect();
+        let text = Conditioning::text(Tensor::cat(words, 0));
+        Ok(DiffusionBatch {
+            faces: scenes.into_iter().map(|scene| scene.faces).collect(),
+            ..DiffusionBatch::new(Tensor::cat(latents, 0), text)
+        })
+    }
+
+    /// `[1, n, width]`
+    pub(crate) fn words(&self, caption: &str) -> Result<Tensor<3>, Error> {
+        let ids = words::ids(&self.tokenizer, caption)?;
+        let ids = Tensor::<1, Int>::from_ints(ids.as_slice(), &self.device);
+        Ok(self.reader.forward(ids.unsqueeze()).last_hidden_state)
+    }
+
+    fn scene(&self, number: u64) -> Result<Scene, Error> {
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(scene) = known().get(&number) {
+            return Ok(scene.clone());
+        }
+        let scene = self.read(number)?;
+        known().insert(number, scene.clone());
+        Ok(scene)
+    }
+
+    fn read(&self, number: u64) -> Result<Scene, Error> {
+        let numbers = &mut Numbers::new(number, 255);
+        let (scene, who) = group(numbers, &self.crowd, SIDE)?;
+        let wording = match numbers.chance(0.5) {
+            true => Wording::Plain,
+            false => Wording::Described,
+        };
+        let drawing = scene.draw()?;
+        let pixels = picture_to_tensor(&drawing.picture, &self.device);
+        // One scene in ten knows nobody, as the unconditional half of guidance does.
+        let somebody = !numbers.chance(0.1);
+        let mut faces = Vec::new();
+        for (figure, person) in drawing.figures.iter().zip(who) {
+            let region = match numbers.chance(0.7) {
+                true => rectangle(&head(&figure.face)?),
+                false => face_region(MaskShape::Box(&figure.face), [SIDE; 2])?,
+            };
+            let face = self.embedder.embed_aligned(&aligned(numbers, person)?)?;
+            let face = Tensor::<1>::from_floats(face.unit().as_slice(), &self.device);
+            let face = if somebody { face } else { face.zeros_like() };
+            faces.push(FaceTarget {
+                features: Some(IdentityFeatures {
+                    face: Some(face.unsqueeze()),
+                    ..IdentityFeatures::default()
+                }),
+                ..FaceTarget::unknown(region)
+            });
+        }
+        Ok(Scene {
+            latents: self.vae.scale(self.vae.encode(pixels).mean),
+            words: self.words(&scene.caption(wording))?,
+            faces,
+        })
+    }
+}
+
+/// The face with its hair.
+pub(crate) fn head(face: &FaceBox) -> Result<FaceBox, Error> {
+    let [left, top, right, bottom] = face.edges();
+    let (wide, high) = (right - left, bottom - top);
+    FaceBox::new(
+        left - 0.25 * wide,
+        top - 0.35 * high,
+        right + 0.25 * wide,
+        bottom + 0.1 * high,
+    )
+}
+
+/// The pixels of a box.
+fn rectangle(place: &FaceBox) -> Array2<f32> {
+    let [left, top, right, bottom] = place.edges();
+    let side = SIDE as usize;
+    Array2::from_shape_fn((side, side), |(y, x)| {
+        let (x, y) = (x as f32 + 0.5, y as f32 + 0.5);
+        f32::from((left..right).contains(&x) && (top..bottom).contains(&y))
+    })
+}
