@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use burn::module::Module;
 use burn::tensor::Device;
+use fpga_core::Error;
 use fpga_core::diffusion::{BetaRange, Guidance, NoiseSchedule, Prediction, ScheduleConfig};
 use fpga_core::identity::IdentityAttentionConfig;
 use fpga_core::identity::projector::Projector;
@@ -47,13 +48,8 @@ pub(crate) fn train(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
     };
 
     let strangers = scenes.of(STRANGERS);
-    let (mut loss, rounds) = (0.0, 8);
-    for at in 0..rounds {
-        let batch = strangers.batch(HELD_OUT + at, BASE_BATCH)?;
-        let found = objective.loss(&model.clone().valid(), &batch, &mut Draw::new(SEED, at, 0))?;
-        loss += f64::from(found.value.into_scalar::<f32>()) / rounds as f64;
-    }
-    println!("held-out loss: {loss:.4}");
+    let batch = |at| strangers.batch(HELD_OUT + at, BASE_BATCH);
+    println!("held-out {}", held_out_loss(&objective, &model, batch)?);
 
     let mut files = Trainable::Full.save(&model, place.into.join("unet"), Storage::F16)?;
     let identity = Trainable::Identity { lora: None };
@@ -66,6 +62,23 @@ pub(crate) fn train(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
     save_json(&index(), &files[files.len() - 1])?;
     Ok(files)
 }
+
+/// Words that say how well a model does on batches that it has never seen.
+pub(crate) fn held_out_loss(
+    objective: &DiffusionObjective,
+    model: &Trainee,
+    batch: impl Fn(u64) -> Result<DiffusionBatch, Error>,
+) -> Result<String> {
+    let (model, mut loss) = (model.clone().valid(), 0.0);
+    for at in 0..ROUNDS {
+        let found = objective.loss(&model, &batch(at)?, &mut Draw::new(SEED, at, 0))?;
+        loss += f64::from(found.value.into_scalar::<f32>()) / ROUNDS as f64;
+    }
+    Ok(format!("loss {loss:.4}"))
+}
+
+/// Batches that losses are measured on.
+const ROUNDS: u64 = 8;
 
 /// What diffusers reads first.
 fn index() -> serde_json::Value {

@@ -4,7 +4,8 @@
 //! cargo run --release --features train --example train_mini
 //! ```
 //!
-//! Stages: the autoencoder, then the face recogniser. Each writes `metrics.jsonl`, `loss.png`, samples and
+//! Stages: autoencoder, face recogniser, face parser, the two halves of CLIP, UNet with identity adapter, control, Clone
+//! Face Tuning. Each writes `metrics.jsonl`, `loss.png`, samples and
 //! checkpoints under `--runs`, goes on where it was interrupted, and leaves its network in `--into`, in the
 //! layout that the loaders read. Everything follows from the recipe and its seed. People from number
 //! 1,000,000 on are never trained on: they are for measuring.
@@ -12,7 +13,10 @@
 mod autoencoder;
 mod base;
 mod clip;
+mod clone;
+mod control;
 mod face;
+mod parser;
 mod people;
 mod recipe;
 mod scenes;
@@ -55,10 +59,18 @@ enum Network {
     Autoencoder,
     /// Whose face it is.
     Face,
+    /// Which pixel is skin, eye, hair, …
+    Parser,
     /// Captions and pictures in one space; the tokenizer first.
     Clip,
     /// The UNet and its identity adapter.
     Base,
+    /// A ControlNet for skeletons and landmarks.
+    ControlNet,
+    /// The same, to be merged into the UNet.
+    RepControlNet,
+    /// The identity adapter once more, by Clone Face Tuning.
+    Clone,
 }
 
 fn main() -> ExitCode {
@@ -81,8 +93,12 @@ fn run(arguments: &Arguments) -> Result<()> {
         let run = match network {
             Network::Autoencoder => autoencoder::train,
             Network::Face => face::train,
+            Network::Parser => parser::train,
             Network::Clip => clip::train,
             Network::Base => base::train,
+            Network::ControlNet => control::controlnet,
+            Network::RepControlNet => control::rep_controlnet,
+            Network::Clone => clone::train,
         };
         let name = format!("{network:?}").to_lowercase();
         let place = Place {

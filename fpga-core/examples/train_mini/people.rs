@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use fpga_core::Error;
 use fpga_core::data::portrait::{Drawing, Framing, Person, Scene, SceneSampler};
-use fpga_core::face::align_face;
+use fpga_core::face::{Landmarks5, align_face};
 use image::RgbImage;
 
 use crate::recipe::SEED;
@@ -29,9 +29,14 @@ impl Numbers {
         self.next() % count
     }
 
+    /// 0 to 1, without 1.
+    pub(crate) fn share(&mut self) -> f32 {
+        (self.next() >> 40) as f32 / (1u64 << 24) as f32
+    }
+
     /// True in this share of all cases.
-    pub(crate) fn chance(&mut self, share: f64) -> bool {
-        (self.below(1 << 32) as f64) < share * (1u64 << 32) as f64
+    pub(crate) fn chance(&mut self, share: f32) -> bool {
+        self.share() < share
     }
 
     /// One of a range of people.
@@ -60,6 +65,21 @@ pub(crate) fn group(
     Ok((sampler.scene(&people, numbers.next())?, who))
 }
 
+/// One person from near, as [`group`] gives it.
+pub(crate) fn near(
+    numbers: &mut Numbers,
+    crowd: &Range<u64>,
+    side: u32,
+) -> Result<(Scene, Vec<u64>), Error> {
+    let who = numbers.of(crowd);
+    let sampler = SceneSampler {
+        framing: Framing::Portrait,
+        ..SceneSampler::new(side)
+    };
+    let scene = sampler.scene(&[Person::from_seed(who)], numbers.next())?;
+    Ok((scene, vec![who]))
+}
+
 /// One person from near, without a hat.
 fn portrait(numbers: &mut Numbers, person: u64, side: u32) -> Result<Drawing, Error> {
     let sampler = SceneSampler::new(side);
@@ -68,9 +88,31 @@ fn portrait(numbers: &mut Numbers, person: u64, side: u32) -> Result<Drawing, Er
         .draw()
 }
 
-/// A person's face as recognition sees it, from a picture of a few dozen to a hundred pixels.
+/// A person's face as recognition sees it, from a picture of 64 to 160 pixels, cut out as exactly as the
+/// landmarks of a detector are.
 pub(crate) fn aligned(numbers: &mut Numbers, person: u64) -> Result<RgbImage, Error> {
     let side = 64 + numbers.below(97) as u32;
     let drawing = portrait(numbers, person, side)?;
-    align_face(&drawing.picture, &drawing.figures[0].landmarks)
+    let landmarks = shaken(numbers, &drawing.figures[0].landmarks)?;
+    align_face(&drawing.picture, &landmarks)
+}
+
+/// Moved, turned and resized a little.
+fn shaken(numbers: &mut Numbers, landmarks: &Landmarks5) -> Result<Landmarks5, Error> {
+    let points = landmarks.points();
+    let [left, right] = [points[0], points[1]];
+    let eyes = (right[0] - left[0]).hypot(right[1] - left[1]);
+    let mut shake = |most: f32| most * (2.0 * numbers.share() - 1.0);
+    let (angle, scale) = (shake(0.1), 1.0 + shake(0.12));
+    let [x0, y0] = [shake(0.15 * eyes), shake(0.15 * eyes)];
+    let [cx, cy] = points[2];
+    let (sin, cos) = angle.sin_cos();
+    Landmarks5::new(points.map(|[x, y]| {
+        let (x, y) = (scale * (x - cx), scale * (y - cy));
+        let [dx, dy] = [shake(0.04 * eyes), shake(0.04 * eyes)];
+        [
+            cx + x0 + cos * x - sin * y + dx,
+            cy + y0 + sin * x + cos * y + dy,
+        ]
+    }))
 }

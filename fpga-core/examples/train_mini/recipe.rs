@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use fpga_core::face::{ArcFaceConfig, ResidualStage};
+use fpga_core::face::{ArcFaceConfig, BiSeNetConfig, ResidualStage};
 use fpga_core::identity::projector::FaceProjectionConfig;
+use fpga_core::train::diffusion::CloneFaceTuning;
 use fpga_core::train::{AngularMargin, Course, LearnerConfig, LearningRate, Reconstruction};
 use serde_json::{Value, json};
 
@@ -143,5 +144,39 @@ pub(crate) fn scheduler() -> Value {
 /// Different scenes that are learned from.
 pub(crate) const POOL: u64 = 16_384;
 pub(crate) const BASE_BATCH: u64 = 16;
-pub(crate) const BASE_STEPS: u64 = 8000;
+pub(crate) const BASE_STEPS: u64 = 6000;
 pub(crate) const BASE_RATE: f64 = 8e-4;
+
+/// Widths of what reads condition pictures, which are four times as large as latents.
+pub(crate) const CONDITION_WIDTHS: [usize; 3] = [8, 16, 32];
+pub(crate) const CONTROL_BATCH: u64 = 16;
+pub(crate) const CONTROL_STEPS: u64 = 2000;
+pub(crate) const CONTROL_RATE: f64 = 8e-4;
+
+pub(crate) const CLONE_BATCH: u64 = 16;
+pub(crate) const CLONE_STEPS: u64 = 1000;
+pub(crate) const CLONE_RATE: f64 = 4e-4;
+/// A little is asked of the rest of the picture, so that it does not fall apart.
+pub(crate) const CLONE_TUNING: CloneFaceTuning = CloneFaceTuning {
+    face: 1.0,
+    elsewhere: 0.1,
+    clone: 0.2,
+};
+
+/// An eighth as wide as the released parser, with a block per stage.
+pub(crate) fn parser() -> BiSeNetConfig {
+    BiSeNetConfig {
+        stem_width: 12,
+        stages: [12, 24, 32, 48].map(|width| ResidualStage { blocks: 1, width }),
+        context_width: 24,
+        fusion_width: 32,
+        head_widths: [32, 16, 16],
+        classes: 19,
+    }
+}
+
+/// Small pictures are enlarged, since the parser answers at an eighth of what it sees.
+pub(crate) const PARSER_SIDE: u32 = 256;
+pub(crate) const PARSER_BATCH: u64 = 8;
+pub(crate) const PARSER_STEPS: u64 = 3000;
+pub(crate) const PARSER_RATE: f64 = 2e-3;

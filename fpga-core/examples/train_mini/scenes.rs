@@ -8,18 +8,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Result;
 use burn::tensor::{Device, Int, Tensor};
 use fpga_core::Error;
+use fpga_core::control::{draw_landmarks5, draw_skeleton};
 use fpga_core::data::portrait::Wording;
-use fpga_core::face::{ArcFaceEmbedder, FaceBox, MaskShape, face_region};
+use fpga_core::face::{ArcFaceEmbedder, FaceBox, MaskShape, SEEN, face_region};
 use fpga_core::identity::projector::IdentityFeatures;
 use fpga_core::text::{ClipText, ClipTokenizer};
-use fpga_core::train::diffusion::{DiffusionBatch, FaceTarget};
+use fpga_core::train::diffusion::{DiffusionBatch, FaceTarget, Modality};
 use fpga_core::unet::Conditioning;
 use fpga_core::vae::{AutoencoderKl, picture_to_tensor};
 use fpga_core::weights::{ModelFolder, Storage, arcface_from_file};
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use crate::people::{Numbers, aligned, group};
+use crate::people::{Numbers, aligned, group, near};
 use crate::recipe::{POOL, SIDE, TRAINED};
 use crate::words;
 
@@ -35,6 +36,9 @@ pub(crate) struct Scenes {
     known: Arc<Mutex<HashMap<u64, Scene>>>,
 }
 
+/// Scenes from this number on show one person from near.
+const NEAR: u64 = 1 << 32;
+
 /// What is known of a scene.
 #[derive(Clone)]
 struct Scene {
@@ -43,6 +47,8 @@ struct Scene {
     /// `[1, n, width]`
     words: Tensor<3>,
     faces: Vec<FaceTarget>,
+    bodies: Vec<[Option<[f32; 2]>; 18]>,
+    landmarks: Vec<[[f32; 2]; 5]>,
 }
 
 impl Scenes {
@@ -73,18 +79,47 @@ impl Scenes {
 
     /// What a step learns from.
     pub(crate) fn batch(&self, at: u64, count: u64) -> Result<DiffusionBatch, Error> {
-        let number = |index| Numbers::new(at, index).below(POOL);
+        Ok(together(self.scenes(at, count, 0)?))
+    }
+
+    /// With condition pictures: skeletons of groups, or landmarks of faces from near.
+    pub(crate) fn controlled(
+        &self,
+        at: u64,
+        count: u64,
+        modality: Modality,
+    ) -> Result<DiffusionBatch, Error> {
+        let first = match modality {
+            Modality::Skeleton => 0,
+            Modality::Landmark => NEAR,
+        };
+        let scenes = self.scenes(at, count, first)?;
+        let picture = |scene: &Scene| {
+            let drawn = match modality {
+                Modality::Skeleton => draw_skeleton([SIDE; 2], &scene.bodies),
+                Modality::Landmark => draw_landmarks5([SIDE; 2], &scene.landmarks),
+            };
+            picture_to_tensor(&drawn, &self.device) * 0.5 + 0.5
+        };
+        let conditions = scenes.iter().map(picture).collect();
+        let mut batch = together(scenes);
+        // Whose faces they are is not asked here.
+        for face in batch.faces.iter_mut().flatten() {
+            face.features = None;
+        }
+        Ok(DiffusionBatch {
+            condition: Some(Tensor::cat(conditions, 0)),
+            modality,
+            ..batch
+        })
+    }
+
+    fn scenes(&self, at: u64, count: u64, first: u64) -> Result<Vec<Scene>, Error> {
+        let number = |index| first + Numbers::new(at, index).below(POOL);
         let scenes = (0..count)
             .into_par_iter()
             .map(|index| self.scene(number(index)));
-        let scenes = scenes.collect::<Result<Vec<_>, Error>>()?;
-        let latents = scenes.iter().map(|scene| scene.latents.clone()).collect();
-        let words = scenes.iter().map(|scene| scene.words.clone()).collect();
-        let text = Conditioning::text(Tensor::cat(words, 0));
-        Ok(DiffusionBatch {
-            faces: scenes.into_iter().map(|scene| scene.faces).collect(),
-            ..DiffusionBatch::new(Tensor::cat(latents, 0), text)
-        })
+        scenes.collect()
     }
 
     /// `[1, n, width]`
@@ -106,7 +141,10 @@ impl Scenes {
 
     fn read(&self, number: u64) -> Result<Scene, Error> {
         let numbers = &mut Numbers::new(number, 255);
-        let (scene, who) = group(numbers, &self.crowd, SIDE)?;
+        let (scene, who) = match number >= NEAR {
+            true => near(numbers, &self.crowd, SIDE)?,
+            false => group(numbers, &self.crowd, SIDE)?,
+        };
         let wording = match numbers.chance(0.5) {
             true => Wording::Plain,
             false => Wording::Described,
@@ -136,7 +174,23 @@ impl Scenes {
             latents: self.vae.scale(self.vae.encode(pixels).mean),
             words: self.words(&scene.caption(wording))?,
             faces,
+            bodies: { drawing.figures.iter() }
+                .map(|figure| figure.skeleton.visible_body(SEEN))
+                .collect(),
+            landmarks: { drawing.figures.iter() }
+                .map(|figure| figure.landmarks.points())
+                .collect(),
         })
+    }
+}
+
+fn together(scenes: Vec<Scene>) -> DiffusionBatch {
+    let latents = scenes.iter().map(|scene| scene.latents.clone()).collect();
+    let words = scenes.iter().map(|scene| scene.words.clone()).collect();
+    let text = Conditioning::text(Tensor::cat(words, 0));
+    DiffusionBatch {
+        faces: scenes.into_iter().map(|scene| scene.faces).collect(),
+        ..DiffusionBatch::new(Tensor::cat(latents, 0), text)
     }
 }
 

@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 
 use burn::module::Module;
+use burn::tensor::Device;
 use fpga_core::Error;
 use fpga_core::train::{
     BatchSource, Learner, LearnerConfig, Objective, StepReport, TerminalBar, Watch,
 };
+use fpga_core::unet::UNet;
+use fpga_core::weights::{ModelFolder, Storage};
 use image::RgbImage;
 
 /// Where a stage works.
@@ -20,6 +23,12 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// The UNet that was trained before.
+    pub(crate) fn unet(&self, device: &Device) -> Result<UNet, Error> {
+        let folder = ModelFolder::open(self.into.join("unet"), None)?;
+        Ok(folder.unet(Storage::F32, device)?.0)
+    }
+
     /// The slow average after the last step; `None` where it had to stop before. `draw` shows what a model
     /// can do.
     pub(crate) fn train<O, S>(

@@ -31,6 +31,7 @@ mod letterbox;
 mod mask;
 #[cfg(feature = "onnx")]
 mod onnx;
+mod parsed_faces;
 mod parts;
 mod paste;
 mod planes;
@@ -69,6 +70,7 @@ pub use letterbox::Letterbox;
 pub use mask::{FaceMask, MaskShape, split_overlaps};
 #[cfg(feature = "onnx")]
 pub use onnx::{DetectorSettings, OnnxDetector, OnnxEmbedder, OnnxLandmarks, OnnxParser, OnnxPose};
+pub use parsed_faces::{ParsedFaces, faces_of};
 pub use parts::{FaceParser, FacePart, PartMap};
 pub use paste::{PasteReport, changed_outside, paste};
 pub use pose_crop::PoseCrop;

@@ -3,7 +3,8 @@
 //! A [`Learner`] makes steps: it takes batches from a [`BatchSource`], lets an [`Objective`] find the
 //! loss, follows the gradient, and writes checkpoints from which it goes on as if it had never stopped.
 //! [`diffusion`] has the objectives of diffusion models, and says what may learn; [`Reconstruction`] is what
-//! autoencoders learn, [`AngularMargin`] what face recognition does, [`Contrast`] what the two halves of CLIP do.
+//! autoencoders learn, [`AngularMargin`] what face recognition does, [`Contrast`] what the two halves of CLIP
+//! do, [`Parsing`] what face parsers do.
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -50,6 +51,7 @@ mod graph;
 mod learner;
 mod objective;
 mod optimizer;
+mod parsing;
 mod progress;
 mod rate;
 mod recognition;
@@ -70,6 +72,7 @@ pub use gradients::GradientSet;
 pub use learner::Learner;
 pub use objective::{Loss, Objective};
 pub use optimizer::AdamSettings;
+pub use parsing::{LabelledPictures, Parsing};
 pub use progress::TerminalBar;
 pub use rate::{Course, LearningRate};
 pub use recognition::{AngularMargin, KnownFaces, Recogniser};

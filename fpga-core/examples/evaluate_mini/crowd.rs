@@ -1,0 +1,96 @@
+//! Strangers, each known by one reference picture.
+
+use anyhow::Result;
+use fpga_core::data::portrait::{Drawing, Framing, Person, SceneSampler, Style, Wording};
+use fpga_core::face::{FaceEmbedder, FaceEmbedding};
+use fpga_core::pipeline::{FaceReference, IdentityTokens};
+
+use crate::studio::Studio;
+
+/// People from this number on were never trained on; those whom the recipe's own figures are measured
+/// with come first.
+const STRANGERS: u64 = 1_100_000;
+
+pub(crate) struct Crowd(Vec<Stranger>);
+
+pub(crate) struct Stranger {
+    pub(crate) person: Person,
+    pub(crate) embedding: FaceEmbedding,
+    pub(crate) tokens: IdentityTokens,
+}
+
+/// Some of them in a picture.
+pub(crate) struct Scene {
+    /// Numbers in the crowd, from left to right.
+    pub(crate) who: Vec<usize>,
+    pub(crate) words: String,
+    pub(crate) drawing: Drawing,
+}
+
+impl Crowd {
+    pub(crate) fn drawn(studio: &Studio, count: u64) -> Result<Self> {
+        let stranger = |index| {
+            let person = Person::from_seed(STRANGERS + index);
+            let drawing = painted(studio.size).portrait(&person, index)?.draw()?;
+            let landmarks = &drawing.figures[0].landmarks;
+            let embedding = studio.embedder.embed(&drawing.picture, landmarks)?;
+            let reference = FaceReference::from_embedding(embedding.clone());
+            Ok(Stranger {
+                tokens: studio.adapter.tokens(&[reference])?,
+                person,
+                embedding,
+            })
+        };
+        (0..count).map(stranger).collect::<Result<_>>().map(Self)
+    }
+
+    pub(crate) fn get(&self, number: usize) -> &Stranger {
+        &self.0[number]
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The next few, before another backdrop with every seed.
+    pub(crate) fn scene(&self, people: usize, side: u32, seed: u64) -> Result<Scene> {
+        let first = seed as usize * people;
+        let who: Vec<_> = (first..first + people)
+            .map(|number| number % self.len())
+            .collect();
+        let sampler = SceneSampler {
+            framing: if people == 1 {
+                Framing::Portrait
+            } else {
+                Framing::Half
+            },
+            hats: false,
+            ..painted(side)
+        };
+        let present: Vec<_> = who
+            .iter()
+            .map(|&number| self.get(number).person.clone())
+            .collect();
+        let scene = sampler.scene(&present, 1_000 + seed)?;
+        Ok(Scene {
+            who,
+            words: scene.caption(Wording::Plain),
+            drawing: scene.draw()?,
+        })
+    }
+
+    /// Whom of all a face is most like.
+    pub(crate) fn nearest(&self, face: &FaceEmbedding) -> Result<usize> {
+        let cosines = self.0.iter().map(|one| face.cosine(&one.embedding));
+        let cosines = cosines.collect::<Result<Vec<_>, _>>()?;
+        let nearest = (0..cosines.len()).max_by(|&a, &b| cosines[a].total_cmp(&cosines[b]));
+        Ok(nearest.expect("somebody is in the crowd"))
+    }
+}
+
+fn painted(side: u32) -> SceneSampler {
+    SceneSampler {
+        styles: vec![Style::Painted],
+        ..SceneSampler::new(side)
+    }
+}

@@ -1,0 +1,97 @@
+//! Who is seen where.
+
+use std::path::Path;
+
+use anyhow::Result;
+use fpga_core::RgbImage;
+use fpga_core::face::{
+    BiSeNetParser, DetectedFace, FaceBox, FaceDetector, FaceEmbedder, ParsedFaces,
+};
+use fpga_core::weights::{Storage, bisenet_from_file};
+
+use crate::Bench;
+use crate::crowd::{Crowd, Scene};
+use crate::heads::heads;
+use crate::report::{Table, mean, share};
+use crate::studio::{IN_THE_BOX, Studio};
+
+/// Finds faces by their parts.
+pub(crate) struct Judge(ParsedFaces<BiSeNetParser>);
+
+/// What became of a person who was to be in a picture.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Seen {
+    /// Whether a face is at the person's place.
+    pub(crate) placed: bool,
+    /// Whether that face is most like this person among all strangers.
+    pub(crate) identified: bool,
+    /// How much it is theirs; `None` without a face.
+    pub(crate) cosine: Option<f64>,
+}
+
+impl Judge {
+    pub(crate) fn open(studio: &Studio) -> Result<Self> {
+        let path = Path::new(IN_THE_BOX).join("parser/parser.safetensors");
+        let (network, _) = bisenet_from_file(&path, Storage::F32, &studio.model.device)?;
+        let parser = BiSeNetParser::new(network, &studio.model.device)?;
+        Ok(Self(ParsedFaces(parser.at_side(256)?)))
+    }
+
+    /// Everyone of a scene.
+    pub(crate) fn see(
+        &self,
+        (studio, crowd): (&Studio, &Crowd),
+        scene: &Scene,
+        picture: &RgbImage,
+    ) -> Result<Vec<Seen>> {
+        let faces = self.0.detect(picture)?;
+        let places = heads(&scene.drawing)?;
+        let seen = scene.who.iter().zip(places).map(|(&who, place)| {
+            let Some(face) = faces.iter().find(|face| is_at(face, &place)) else {
+                return Ok(Seen::default());
+            };
+            let face = studio.embedder.embed(picture, face.need_landmarks()?)?;
+            Ok(Seen {
+                placed: true,
+                identified: crowd.nearest(&face)? == who,
+                cosine: Some(face.cosine(&crowd.get(who).embedding)?),
+            })
+        });
+        seen.collect()
+    }
+}
+
+/// Whether the middle of the face is in the box.
+fn is_at(face: &DetectedFace, place: &FaceBox) -> bool {
+    let ([x, y], [left, top, right, bottom]) = (face.bounds.centre(), place.edges().map(f64::from));
+    (left..right).contains(&x) && (top..bottom).contains(&y)
+}
+
+/// Three numbers of a row: cosine, identified, placed.
+pub(crate) fn summary(seen: &[Seen]) -> Vec<f64> {
+    let cosines: Vec<_> = seen.iter().filter_map(|one| one.cosine).collect();
+    vec![
+        mean(&cosines),
+        share(seen.iter().map(|one| one.identified)),
+        share(seen.iter().map(|one| one.placed)),
+    ]
+}
+
+/// The same numbers for drawn pictures, before and after the autoencoder: what no model can exceed.
+pub(crate) fn ceiling(bench: &Bench) -> Result<Table> {
+    let mut table = Table::new(
+        "What finding and recognising faces can do: drawn pictures of the same people",
+        "people",
+        &["cosine", "identified, %", "face at its place, %"],
+    );
+    for people in 1..=4 {
+        let name = format!("{people} drawn");
+        let seen = bench.each(&name, |seed| {
+            let scene = bench.crowd.scene(people, bench.studio.size, seed)?;
+            let known = (&bench.studio, &bench.crowd);
+            bench.judge.see(known, &scene, &scene.drawing.picture)
+        })?;
+        table.row(&name, summary(&seen.concat()));
+    }
+    Ok(table)
+}

@@ -1,0 +1,75 @@
+//! Tables, as Markdown and as JSON.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::Result;
+use serde::Serialize;
+use serde_json::json;
+
+#[derive(Serialize)]
+pub(crate) struct Table {
+    title: String,
+    head: Vec<String>,
+    rows: Vec<(String, Vec<f64>)>,
+}
+
+impl Table {
+    pub(crate) fn new(title: &str, first: &str, columns: &[&str]) -> Self {
+        let head = std::iter::once(&first).chain(columns);
+        Self {
+            title: title.to_owned(),
+            head: head.map(|name| (*name).to_owned()).collect(),
+            rows: Vec::new(),
+        }
+    }
+
+    pub(crate) fn row(&mut self, name: &str, values: Vec<f64>) {
+        self.rows.push((name.to_owned(), values));
+    }
+
+    pub(crate) fn markdown(&self) -> String {
+        let mut text = format!("## {}\n\n| {} |\n", self.title, self.head.join(" | "));
+        writeln!(text, "|{}", "---|".repeat(self.head.len())).expect("a string takes all");
+        for (name, values) in &self.rows {
+            let values: Vec<_> = values.iter().map(|&value| short(value)).collect();
+            writeln!(text, "| {name} | {} |", values.join(" | ")).expect("a string takes all");
+        }
+        text
+    }
+}
+
+/// Whole numbers as they are, shares of a hundred with one digit, cosines with three.
+fn short(value: f64) -> String {
+    match value {
+        value if value.fract() == 0.0 => format!("{value}"),
+        value if value.abs() > 1.0 => format!("{value:.1}"),
+        value => format!("{value:.3}"),
+    }
+}
+
+/// All tables so far.
+pub(crate) fn write(tables: &[Table], scenes: u64, seed: u64, folder: &Path) -> Result<()> {
+    let mut text = format!(
+        "# What the small model can do\n\nMeasured on {scenes} scenes per row with people whom no network was \
+         trained on, from seed {seed}, by `cargo run --release --example evaluate_mini`.\n"
+    );
+    for table in tables {
+        write!(text, "\n{}", table.markdown())?;
+    }
+    std::fs::write(folder.join("evaluation.md"), text)?;
+    let numbers = json!({ "scenes": scenes, "seed": seed, "tables": tables });
+    let numbers = serde_json::to_string_pretty(&numbers)?;
+    std::fs::write(folder.join("evaluation.json"), numbers)?;
+    Ok(())
+}
+
+pub(crate) fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+/// In percent.
+pub(crate) fn share(values: impl Iterator<Item = bool>) -> f64 {
+    let values: Vec<_> = values.map(|value| f64::from(u8::from(value))).collect();
+    100.0 * mean(&values)
+}

@@ -1,0 +1,148 @@
+//! Faces that lost their detail, and faces that become someone else's.
+
+use anyhow::Result;
+use fpga_core::RgbImage;
+use fpga_core::diffusion::Guidance;
+use fpga_core::face::FaceEmbedder;
+use fpga_core::pipeline::{
+    Face, FaceIdentity, FaceRestorer, Gate, Monitor, Recogniser, RestoreRequest, Restored,
+};
+use image::imageops::{FilterType, crop_imm, overlay, resize};
+
+use crate::Bench;
+use crate::crowd::Scene;
+use crate::report::{Table, mean, share};
+
+/// Heights in pixels to which faces are shrunk before they are enlarged again.
+const HEIGHTS: [u32; 4] = [6, 8, 12, 16];
+/// How the face is made anew.
+const WAYS: [(&str, f64, f64); 2] = [
+    // Name, depth, share of fresh noise.
+    ("DIIR", 0.7, 0.0),
+    ("inpainting", 1.0, 1.0),
+];
+
+/// DIIR beside inpainting from fresh noise and beside what is there, by size of the face.
+pub(crate) fn sizes(bench: &Bench) -> Result<Table> {
+    let mut table = Table::new(
+        "Restored faces (one of two in a picture)",
+        "height of the face, method",
+        &["cosine before", "cosine after", "background bytes changed"],
+    );
+    for height in HEIGHTS {
+        for (way, depth, variation) in WAYS {
+            let name = format!("{height} px, {way}");
+            let found = bench.each(&name, |seed| {
+                let scene = bench.crowd.scene(2, 2 * bench.studio.size, seed)?;
+                let spoilt = shrunk(&scene, height);
+                let request = RestoreRequest {
+                    depth,
+                    variation,
+                    ..request(bench, &scene, &spoilt, scene.who[0], seed)?
+                };
+                figures(&restored(bench, &request)?)
+            })?;
+            table.row(&name, columns(&found));
+        }
+    }
+    Ok(table)
+}
+
+/// The first face becomes another person's.
+pub(crate) fn exchange(bench: &Bench) -> Result<Table> {
+    let mut table = Table::new(
+        "Exchanged faces",
+        "",
+        &[
+            "cosine with the old person",
+            "with the new one",
+            "nearer to the new one, %",
+            "background bytes changed",
+        ],
+    );
+    let found = bench.each("exchanged", |seed| {
+        let scene = bench.crowd.scene(2, 2 * bench.studio.size, seed)?;
+        let other = (scene.who[0] + bench.crowd.len() / 2) % bench.crowd.len();
+        let picture = &scene.drawing.picture;
+        let request = request(bench, &scene, picture, other, seed)?.swapping();
+        let made = restored(bench, &request)?;
+        let landmarks = &scene.drawing.figures[0].landmarks;
+        let face = bench.studio.embedder.embed(&made.picture, landmarks)?;
+        let [old, new] =
+            [scene.who[0], other].map(|who| face.cosine(&bench.crowd.get(who).embedding));
+        Ok([old?, new?, made.report.changed_outside_mask as f64])
+    })?;
+    let column = |index: usize| -> Vec<f64> { found.iter().map(|row| row[index]).collect() };
+    table.row(
+        "exchanged",
+        vec![
+            mean(&column(0)),
+            mean(&column(1)),
+            share(found.iter().map(|row| row[1] > row[0])),
+            column(2).iter().sum(),
+        ],
+    );
+    Ok(table)
+}
+
+/// Cosine before and after, and bytes changed outside the mask.
+fn figures(restored: &Restored) -> Result<[f64; 3]> {
+    let report = &restored.report;
+    let [before, after] =
+        { report.faces[0].likeness }.map_or([f64::NAN; 2], |found| [found.before, found.after]);
+    Ok([before, after, report.changed_outside_mask as f64])
+}
+
+fn columns(found: &[[f64; 3]]) -> Vec<f64> {
+    let column = |index: usize| -> Vec<f64> { found.iter().map(|row| row[index]).collect() };
+    vec![mean(&column(0)), mean(&column(1)), column(2).iter().sum()]
+}
+
+/// The scene with its first face shrunk to so many pixels and enlarged again.
+fn shrunk(scene: &Scene, height: u32) -> RgbImage {
+    let [left, top, right, bottom] = scene.drawing.figures[0].face.edges();
+    let (x, y) = (left.max(0.0) as u32, top.max(0.0) as u32);
+    let (wide, high) = ((right - left) as u32, (bottom - top) as u32);
+    let face = crop_imm(&scene.drawing.picture, x, y, wide, high).to_image();
+    let width = (wide * height / high.max(1)).max(1);
+    let small = resize(&face, width, height, FilterType::Triangle);
+    let mut picture = scene.drawing.picture.clone();
+    let blurred = resize(&small, wide, high, FilterType::Triangle);
+    overlay(&mut picture, &blurred, i64::from(x), i64::from(y));
+    picture
+}
+
+fn request<'a>(
+    bench: &'a Bench,
+    scene: &Scene,
+    picture: &'a RgbImage,
+    who: usize,
+    seed: u64,
+) -> Result<RestoreRequest<'a>> {
+    let (studio, person) = (&bench.studio, bench.crowd.get(who));
+    let figure = &scene.drawing.figures[0];
+    let face = Face {
+        landmarks: Some(figure.landmarks.clone()),
+        identity: Some(FaceIdentity {
+            embedding: Some(person.embedding.clone()),
+            ..FaceIdentity::new(person.tokens.clone())
+        }),
+        ..Face::new(figure.face)
+    };
+    let words = format!("a painting of a {}", person.person.noun());
+    let mut request = RestoreRequest::new(picture, vec![face], words.as_str());
+    request.steps = studio.steps;
+    request.guidance = Guidance::new(2.5);
+    request.seed = Some(seed);
+    request.crop.size = studio.size;
+    request.adapter = Some(studio.adapter.attention());
+    request.recogniser = Some(Recogniser(&studio.embedder));
+    request.gate = Gate::OPEN;
+    request.measure_round_trip = false;
+    Ok(request)
+}
+
+fn restored(bench: &Bench, request: &RestoreRequest<'_>) -> Result<Restored> {
+    let restorer = FaceRestorer::new(&bench.studio.model);
+    Ok(restorer.restore(request, &mut Monitor::none())?)
+}

@@ -1,0 +1,81 @@
+//! The networks, loaded.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::Args;
+use fpga_core::face::ArcFaceEmbedder;
+use fpga_core::pipeline::{
+    AdapterOptions, DeviceChoice, IdentityAdapter, LoadOptions, StableDiffusion,
+};
+use fpga_core::weights::{Storage, arcface_from_file};
+
+/// The model that comes with the library.
+pub(crate) const IN_THE_BOX: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/model");
+
+/// Which networks, and how they are used.
+#[derive(Args)]
+pub(crate) struct StudioArguments {
+    /// Diffusers folder or single-file checkpoint; without it the model that comes with the library.
+    #[arg(long, requires_all = ["adapter", "face"])]
+    model: Option<PathBuf>,
+    /// IP-Adapter-FaceID for that model.
+    #[arg(long)]
+    adapter: Option<PathBuf>,
+    /// ArcFace weights that the adapter was trained with.
+    #[arg(long, requires = "model")]
+    face: Option<PathBuf>,
+    /// Side of the pictures: what the model was trained on (512; 128 for the small model).
+    #[arg(long)]
+    size: Option<u32>,
+    /// Steps of every picture.
+    #[arg(long, default_value_t = 30)]
+    steps: usize,
+    /// Of all noise, and of who is shown.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// `cpu`, `cuda:0`, `wgpu:0`.
+    #[arg(long, default_value_t)]
+    device: DeviceChoice,
+}
+
+/// Everything that makes and judges pictures.
+pub(crate) struct Studio {
+    pub(crate) model: StableDiffusion,
+    pub(crate) adapter: IdentityAdapter,
+    pub(crate) embedder: ArcFaceEmbedder,
+    /// Side of the pictures in pixels.
+    pub(crate) size: u32,
+    pub(crate) steps: usize,
+    pub(crate) seed: u64,
+}
+
+impl Studio {
+    pub(crate) fn open(arguments: &StudioArguments) -> Result<Self> {
+        let device = arguments.device.open()?;
+        let own = Path::new(IN_THE_BOX);
+        let or_own = |given: &Option<PathBuf>, name: &str| match given {
+            Some(path) => path.clone(),
+            None => own.join(name),
+        };
+        let folder = arguments.model.clone().unwrap_or_else(|| own.to_owned());
+        let options = LoadOptions {
+            storage: Storage::F32,
+            ..LoadOptions::default()
+        };
+        let model = StableDiffusion::load(&folder, &options, &device)?;
+        let file = or_own(&arguments.adapter, "adapter.safetensors");
+        let adapter = IdentityAdapter::load(&file, &model, &AdapterOptions::default())?;
+        let face = or_own(&arguments.face, "face/backbone.safetensors");
+        let (face, _) = arcface_from_file(&face, Storage::F32, &device)?;
+        let usual = if arguments.model.is_some() { 512 } else { 128 };
+        Ok(Self {
+            model: adapter.applied_to(&model)?,
+            adapter,
+            embedder: ArcFaceEmbedder::new(face, &device)?,
+            size: arguments.size.unwrap_or(usual),
+            steps: arguments.steps,
+            seed: arguments.seed,
+        })
+    }
+}

@@ -1,0 +1,48 @@
+//! Clone Face Tuning: the identity adapter learns to act on one face among several.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use burn::tensor::Device;
+use fpga_core::identity::projector::Shortcut;
+use fpga_core::train::Computed;
+use fpga_core::train::diffusion::{DiffusionObjective, Networks, Trainable, Trainee};
+use fpga_core::weights::{AdapterFile, Storage};
+
+use crate::base::{held_out_loss, objective};
+use crate::recipe::{
+    CLONE_BATCH, CLONE_RATE, CLONE_STEPS, CLONE_TUNING, HELD_OUT, SEED, STRANGERS, course,
+};
+use crate::scenes::Scenes;
+use crate::stage::Place;
+
+/// What learns here.
+const LEARNS: Trainable = Trainable::Identity { lora: None };
+
+/// Trains it; gives back what was written.
+pub(crate) fn train(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
+    let scenes = Scenes::open(&place.into, device)?;
+    let tracked = device.clone().autodiff();
+    let unet = place.unet(&tracked)?;
+    let adapter = AdapterFile::open(place.into.join("adapter.safetensors"))?;
+    let networks = Networks {
+        identity: Some(adapter.attention(unet.config(), Storage::F32, &tracked)?),
+        projector: Some(adapter.projector(Shortcut::Off, Storage::F32, &tracked)?),
+        ..Networks::new(unet)
+    };
+    let model = LEARNS.prepare(networks, SEED)?;
+    let objective = DiffusionObjective {
+        clone_face: Some(CLONE_TUNING),
+        ..objective(&scenes)?
+    };
+    let source = Computed::new(|at| scenes.batch(at, CLONE_BATCH));
+    let nothing = |_: &Trainee| Ok(Vec::new());
+    let start = (objective.clone(), model, source);
+    let Some(model) = place.train(start, course(CLONE_STEPS, CLONE_RATE), nothing)? else {
+        return Ok(Vec::new());
+    };
+    let strangers = scenes.of(STRANGERS);
+    let batch = |at| strangers.batch(HELD_OUT + at, CLONE_BATCH);
+    println!("held-out {}", held_out_loss(&objective, &model, batch)?);
+    Ok(LEARNS.save(&model, place.into.join("clone_face"), Storage::F16)?)
+}
