@@ -200,7 +200,36 @@ typedef uint32_t fpga_pixel_format;
 #endif // __cplusplus
 
 /**
- * In which type weights are kept. Computation is in 32 bits.
+ * In which type the UNet computes. The CPU computes in 32 bits whatever this says.
+ */
+enum fpga_precision
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Every device can; what a zeroed field means.
+     */
+    FPGA_PRECISION_F32 = 0,
+    /**
+     * Half the memory traffic; sums, norms and the VAE stay in 32 bits.
+     */
+    FPGA_PRECISION_F16 = 1,
+    /**
+     * The same with the range of `F32` and fewer digits.
+     */
+    FPGA_PRECISION_BF16 = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum fpga_precision fpga_precision;
+#else
+typedef uint32_t fpga_precision;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * In which type weights are kept.
  */
 enum fpga_storage
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -1107,9 +1136,9 @@ typedef struct fpga_model_params {
      */
     uint32_t storage;
     /**
-     * Must be 0.
+     * One of `fpga_precision`.
      */
-    uint32_t reserved;
+    uint32_t precision;
 } fpga_model_params;
 
 /**
@@ -4903,7 +4932,7 @@ FPGA_API void fpga_generation_free(struct fpga_generation *generation);
 #define FPGA_IO_INIT \
     {sizeof(fpga_io), NULL, NULL, NULL, 0}
 #define FPGA_MODEL_PARAMS_INIT \
-    {sizeof(fpga_model_params), NULL, NULL, NULL, FPGA_STORAGE_AS_STORED, 0}
+    {sizeof(fpga_model_params), NULL, NULL, NULL, FPGA_STORAGE_AS_STORED, FPGA_PRECISION_F32}
 #define FPGA_IMAGE_VIEW_INIT \
     {sizeof(fpga_image_view), NULL, 0, 0, 0, FPGA_PIXEL_FORMAT_RGB8, 0}
 #define FPGA_FACE_INIT \

@@ -5,7 +5,7 @@ use std::ffi::c_char;
 use std::sync::Arc;
 
 use fpga_core::Context as _;
-use fpga_core::pipeline::{LoadOptions, StableDiffusion};
+use fpga_core::pipeline::{LoadOptions, Precision, StableDiffusion};
 use fpga_core::unet::UNet;
 use fpga_core::weights::{Checkpoint, Lora, SingleFile, Storage};
 
@@ -18,9 +18,9 @@ use crate::memory::Reservation;
 use crate::source::fpga_source;
 use crate::status::fpga_status;
 use crate::text::{copy_out, json};
-use crate::view::{Out, optional_text, text, zero};
+use crate::view::{Out, optional_text, text};
 
-/// In which type weights are kept. Computation is in 32 bits.
+/// In which type weights are kept.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum fpga_storage {
@@ -49,6 +49,32 @@ impl fpga_storage {
     }
 }
 
+/// In which type the UNet computes. The CPU computes in 32 bits whatever this says.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum fpga_precision {
+    /// Every device can; what a zeroed field means.
+    F32 = 0,
+    /// Half the memory traffic; sums, norms and the VAE stay in 32 bits.
+    F16 = 1,
+    /// The same with the range of `F32` and fewer digits.
+    Bf16 = 2,
+}
+
+impl fpga_precision {
+    fn from_code(code: u32, field: &str) -> Outcome<Precision> {
+        Ok(match code {
+            0 => Precision::F32,
+            1 => Precision::F16,
+            2 => Precision::Bf16,
+            _ => {
+                let why = format!("no such precision: {code}");
+                return Err(Fault::argument(field, why));
+            }
+        })
+    }
+}
+
 /// How a model is loaded. Start from `FPGA_MODEL_PARAMS_INIT`. Strings are borrowed for the call.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -64,8 +90,8 @@ pub struct fpga_model_params {
     pub tokenizer_2: *const c_char,
     /// One of `fpga_storage`.
     pub storage: u32,
-    /// Must be 0.
-    pub reserved: u32,
+    /// One of `fpga_precision`.
+    pub precision: u32,
 }
 
 // SAFETY: `repr(C)`, `struct_size` first, pointers and integers.
@@ -80,7 +106,7 @@ unsafe impl Growing for fpga_model_params {
             tokenizer: std::ptr::null(),
             tokenizer_2: std::ptr::null(),
             storage: fpga_storage::AsStored as u32,
-            reserved: 0,
+            precision: fpga_precision::F32 as u32,
         }
     }
 }
@@ -308,11 +334,11 @@ unsafe fn options(params: *const fpga_model_params) -> Outcome<LoadOptions> {
     }
     // SAFETY: this function's contract.
     let params = unsafe { growing::read(params) }?;
-    zero(params.reserved, "fpga_model_params.reserved")?;
     // SAFETY: this function's contract.
     let string = |pointer, name| unsafe { optional_text(pointer, name) };
     Ok(LoadOptions {
         storage: fpga_storage::from_code(params.storage, "fpga_model_params.storage")?,
+        precision: fpga_precision::from_code(params.precision, "fpga_model_params.precision")?,
         variant: string(params.variant, "fpga_model_params.variant")?.map(Into::into),
         tokenizer: string(params.tokenizer, "fpga_model_params.tokenizer")?.map(Into::into),
         tokenizer_2: string(params.tokenizer_2, "fpga_model_params.tokenizer_2")?.map(Into::into),
@@ -391,6 +417,29 @@ mod tests {
             let found = unsafe { options(&raw const params) }.unwrap();
             assert_eq!(format!("{found:?}"), format!("{expected:?}"));
         }
+    }
+
+    #[test]
+    fn precisions_are_those_of_the_core_and_no_others() {
+        for (code, expected) in [
+            (fpga_precision::F32, Precision::F32),
+            (fpga_precision::F16, Precision::F16),
+            (fpga_precision::Bf16, Precision::Bf16),
+        ] {
+            let params = fpga_model_params {
+                precision: code as u32,
+                ..fpga_model_params::defaults()
+            };
+            // SAFETY: it has no strings.
+            let found = unsafe { options(&raw const params) }.unwrap();
+            assert_eq!(found.precision, expected);
+        }
+        let params = fpga_model_params {
+            precision: 3,
+            ..fpga_model_params::defaults()
+        };
+        // SAFETY: it has no strings.
+        assert!(unsafe { options(&raw const params) }.is_err());
     }
 
     #[test]

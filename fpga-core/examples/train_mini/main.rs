@@ -19,6 +19,7 @@ mod face;
 mod parser;
 mod people;
 mod recipe;
+mod record;
 mod scenes;
 mod stage;
 mod words;
@@ -107,7 +108,15 @@ fn run(arguments: &Arguments) -> Result<()> {
             until: arguments.until,
         };
         println!("{name}: {}", place.run.display());
-        for file in run(&place, &device)? {
+        let files = run(&place, &device)?;
+        if files.is_empty() {
+            println!("{}", record::compare(&place.run)?);
+            continue;
+        }
+        for file in files
+            .iter()
+            .chain(&[record::keep(&place.run, &place.into)?])
+        {
             println!("wrote {}", file.display());
         }
     }

@@ -7,15 +7,15 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use fpga_core::Error;
 use fpga_core::nn::randomize;
-use fpga_core::train::{Computed, Draw, LabelledPictures, Objective, Parsing};
+use fpga_core::train::{Computed, Draw, LabelledPictures, Objective};
 use fpga_core::vae::picture_to_tensor;
 use fpga_core::weights::{Storage, residual_names, save};
 use rayon::prelude::*;
 
 use crate::people::{Numbers, group};
 use crate::recipe::{
-    HELD_OUT, PARSER_BATCH, PARSER_RATE, PARSER_SIDE, PARSER_STEPS, SEED, STRANGERS, TRAINED,
-    course, parser,
+    HELD_OUT, PARSER_BATCH, PARSER_LOSS, PARSER_RATE, PARSER_SIDE, PARSER_STEPS, SEED, STRANGERS,
+    TRAINED, course, parser,
 };
 use crate::stage::Place;
 
@@ -24,14 +24,14 @@ pub(crate) fn train(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
     let model = randomize(parser().init(&device.clone().autodiff()), SEED);
     let source = Computed::new(|at| labelled(at, &TRAINED, device));
     let nothing = |_: &_| Ok(Vec::new());
-    let start = (Parsing::default(), model, source);
+    let start = (PARSER_LOSS, model, source);
     let Some(model) = place.train(start, course(PARSER_STEPS, PARSER_RATE), nothing)? else {
         return Ok(Vec::new());
     };
     let (model, mut right) = (model.valid(), 0.0);
     for at in 0..8 {
         let batch = labelled(HELD_OUT + at, &STRANGERS, device)?;
-        let found = Parsing::default().loss(&model, &batch, &mut Draw::new(0, 0, 0))?;
+        let found = PARSER_LOSS.loss(&model, &batch, &mut Draw::new(0, 0, 0))?;
         right += found.parts[0].1 / 8.0;
     }
     println!("held-out pixels told right: {:.1} %", 100.0 * right);

@@ -5,7 +5,9 @@ use std::ops::Range;
 use fpga_core::face::{ArcFaceConfig, BiSeNetConfig, ResidualStage};
 use fpga_core::identity::projector::FaceProjectionConfig;
 use fpga_core::train::diffusion::CloneFaceTuning;
-use fpga_core::train::{AngularMargin, Course, LearnerConfig, LearningRate, Reconstruction};
+use fpga_core::train::{
+    AngularMargin, Course, LearnerConfig, LearningRate, Parsing, Reconstruction,
+};
 use serde_json::{Value, json};
 
 /// What all random numbers follow from.
@@ -144,7 +146,7 @@ pub(crate) fn scheduler() -> Value {
 /// Different scenes that are learned from.
 pub(crate) const POOL: u64 = 16_384;
 pub(crate) const BASE_BATCH: u64 = 16;
-pub(crate) const BASE_STEPS: u64 = 6000;
+pub(crate) const BASE_STEPS: u64 = 8000;
 pub(crate) const BASE_RATE: f64 = 8e-4;
 
 /// Widths of what reads condition pictures, which are four times as large as latents.
@@ -180,3 +182,8 @@ pub(crate) const PARSER_SIDE: u32 = 256;
 pub(crate) const PARSER_BATCH: u64 = 8;
 pub(crate) const PARSER_STEPS: u64 = 3000;
 pub(crate) const PARSER_RATE: f64 = 2e-3;
+pub(crate) const PARSER_LOSS: Parsing = Parsing {
+    hard_below: 0.7,
+    least: 1.0 / 16.0,
+    stride: 2,
+};

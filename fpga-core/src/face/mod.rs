@@ -51,6 +51,8 @@ pub use affine::Affine;
 pub use align::{ALIGNED_SIZE, ARCFACE_TEMPLATE, align_face, align_face_to, alignment};
 pub use arcface::{ArcFace, ArcFaceConfig, ArcFaceEmbedder, IResBlock};
 pub use assign::{Assigned, AssignmentRules, Evidence, KnownPerson, Sighting, assign_faces};
+#[cfg(feature = "train")]
+pub(crate) use bisenet::enlarge;
 pub use bisenet::{
     AttentionRefinement, Backbone, BackboneBlock, BiSeNet, BiSeNetConfig, BiSeNetParser,
     ContextPath, FeatureFusion, Head,

@@ -1,5 +1,8 @@
 //! What a face parser learns: the class of every pixel, by the pixels that are still hard (online hard
 //! example mining, as face-parsing.PyTorch has it), from all three heads (Yu et al. 2018, eq. 2).
+//!
+//! Answers are enlarged as far as asked for and no further: nineteen numbers per pixel of a whole picture
+//! would cost more than the network. The two heads that only serve training are judged on their own grids.
 
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -9,7 +12,7 @@ use super::draw::Draw;
 use super::graph::tracked;
 use super::objective::{Loss, Objective};
 use crate::error::{Error, Result};
-use crate::face::BiSeNet;
+use crate::face::{BiSeNet, enlarge};
 
 /// Pictures of which every pixel's class is known.
 #[derive(Clone, Debug)]
@@ -27,6 +30,8 @@ pub struct Parsing {
     pub hard_below: f64,
     /// Share of the pixels that counts at least, the hardest ones; 1/16 is usual.
     pub least: f64,
+    /// Pixels of the picture for one that is judged, along each side: 1 judges all.
+    pub stride: usize,
 }
 
 impl Default for Parsing {
@@ -34,6 +39,7 @@ impl Default for Parsing {
         Self {
             hard_below: 0.7,
             least: 1.0 / 16.0,
+            stride: 1,
         }
     }
 }
@@ -67,20 +73,22 @@ impl Objective for Parsing {
             |values: [f32; 3]| Tensor::<1>::from_floats(values, &device).reshape([1, 3, 1, 1]);
         let pixels = tracked(batch.pixels.clone(), &device);
         let pixels = (pixels - plane(MEAN)) / plane(DEVIATION);
-        let classes = classes(batch, &device);
+        let [_, _, height, width] = batch.pixels.dims();
+        let judged = [height, width].map(|side| side.div_ceil(self.stride.max(1)));
         let mut right = 0.0;
-        let heads = model.forward_all(pixels).into_iter().enumerate();
+        let heads = model.forward_small(pixels).into_iter().enumerate();
         let losses = heads.map(|(head, logits)| {
+            let logits = match head {
+                0 => enlarge(logits, judged),
+                _ => logits,
+            };
+            let [_, _, rows, columns] = logits.dims();
+            let classes = classes(batch, [rows, columns], &device);
             if head == 0 {
-                let hits = logits
-                    .clone()
-                    .argmax(1)
-                    .equal(classes.clone())
-                    .int()
-                    .float();
-                right = f64::from(hits.mean().into_scalar::<f32>());
+                let hits = logits.clone().argmax(1).equal(classes.clone());
+                right = f64::from(hits.int().float().mean().into_scalar::<f32>());
             }
-            let own = log_softmax(logits, 1).gather(1, classes.clone());
+            let own = log_softmax(logits, 1).gather(1, classes);
             let count = own.dims().iter().product::<usize>();
             self.hardest(own.reshape([count]) * -1.0)
         });
@@ -98,12 +106,27 @@ fn model_device(model: &BiSeNet) -> Device {
     found.expect("a parser has parameters")
 }
 
-/// `[b, 1, h, w]`
-fn classes(batch: &LabelledPictures, device: &Device) -> Tensor<4, Int> {
-    let [count, _, height, width] = batch.pixels.dims();
-    let labels = batch.classes.iter().flatten();
-    let labels: Vec<i64> = labels.map(|&label| i64::from(label)).collect();
-    Tensor::from_data(TensorData::new(labels, [count, 1, height, width]), device)
+/// On a grid whose corners are the picture's: `[b, 1, rows, columns]`.
+fn classes(
+    batch: &LabelledPictures,
+    [rows, columns]: [usize; 2],
+    device: &Device,
+) -> Tensor<4, Int> {
+    let nearest = |index: usize, count: usize, pixels: usize| match count {
+        1 => pixels / 2,
+        count => (index * (pixels - 1) + (count - 1) / 2) / (count - 1),
+    };
+    let mut labels = Vec::with_capacity(batch.classes.len() * rows * columns);
+    for map in &batch.classes {
+        let (height, width) = map.dim();
+        for row in 0..rows {
+            let y = nearest(row, rows, height);
+            let label = |column| i64::from(map[[y, nearest(column, columns, width)]]);
+            labels.extend((0..columns).map(label));
+        }
+    }
+    let shape = [batch.classes.len(), 1, rows, columns];
+    Tensor::from_data(TensorData::new(labels, shape), device)
 }
 
 fn check(model: &BiSeNet, batch: &LabelledPictures) -> Result<()> {
@@ -166,12 +189,26 @@ mod tests {
             let parsing = Parsing {
                 hard_below: 0.5,
                 least: 0.25,
+                ..Parsing::default()
             };
             parsing.hardest(losses).into_scalar::<f32>()
         };
         // The limit is ln 2.
         assert_eq!(mean(&[0.1, 2.0, 1.0, 0.6]), 1.5);
         assert_eq!(mean(&[0.1, 0.2, 0.3, 0.4]), 0.4);
+    }
+
+    #[test]
+    fn coarser_grids_have_the_corners_of_the_picture() {
+        let mut map = Array2::zeros((5, 7));
+        (map[[0, 0]], map[[4, 6]], map[[2, 3]]) = (1, 2, 3);
+        let batch = LabelledPictures {
+            pixels: Tensor::zeros([1, 3, 5, 7], &Device::flex()),
+            classes: vec![map],
+        };
+        let found = classes(&batch, [3, 3], &Device::flex()).into_data();
+        let found: Vec<i64> = found.iter::<i64>().collect();
+        assert_eq!(found, [1, 0, 0, 0, 3, 0, 0, 0, 2]);
     }
 
     #[test]

@@ -128,14 +128,22 @@ impl BiSeNet {
     /// - as [`forward`](Self::forward), three times
     pub fn forward_all(&self, pixels: Tensor<4>) -> [Tensor<4>; 3] {
         let size = size_of(&pixels);
+        self.forward_small(pixels)
+            .map(|logits| enlarge(logits, size))
+    }
+
+    /// All three heads before their answers are enlarged.
+    ///
+    /// # Shapes
+    /// - returns `[b, classes, h/8, w/8]` twice, then `[b, classes, h/16, w/16]`
+    pub fn forward_small(&self, pixels: Tensor<4>) -> [Tensor<4>; 3] {
         let [feature8, context8, context16] = self.cp.forward(pixels);
         let fused = self.ffm.forward(feature8, context8.clone());
-        let heads = [
+        [
             self.conv_out.forward(fused),
             self.conv_out16.forward(context8),
             self.conv_out32.forward(context16),
-        ];
-        heads.map(|logits| enlarge(logits, size))
+        ]
     }
 }
 
@@ -153,7 +161,7 @@ fn size_of(map: &Tensor<4>) -> [usize; 2] {
 }
 
 /// Bilinear, corner pixels on corner pixels.
-fn enlarge(logits: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
+pub(crate) fn enlarge(logits: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
     let options = InterpolateOptions::new(InterpolateMode::Bilinear)
         .with_align_corners(true)
         .with_output_size(size);
