@@ -67,7 +67,7 @@ fn training(
     config: LearnerConfig,
     samples: Samples,
 ) -> Result<()> {
-    let what = Trainable::Identity { lora: None }; // or ControlNet, Modal, Lora, Full
+    let what = Trainable::Identity { lora: None }; // or ControlNet, Modal, Lora, Full, Joint
     let trainee = what.prepare(networks, seed)?;
     let source = Streamed::new(
         2,
