@@ -1,7 +1,8 @@
 //! Faces found by their parts: for those who have a face parser and no detector.
 //!
-//! Every connected patch of skin, brows, eyes, nose and mouth that has a nose, a mouth and both eyes (or
-//! glasses before them) is a face. Faces that touch in the picture are taken for one, so this is for
+//! Every connected patch of skin, brows, eyes, nose and mouth that has a nose and a mouth is a face. An eye
+//! that the parser does not see is put opposite the other one; if it sees neither, they are where glasses or
+//! the proportions of a face put them. Faces that touch in the picture are taken for one, so this is for
 //! pictures in which people stand apart.
 
 use image::RgbImage;
@@ -21,6 +22,9 @@ pub struct ParsedFaces<P>(pub P);
 const LEAST: usize = 24;
 /// Share of the nose's height that lies above its tip.
 const TIP: f64 = 0.8;
+/// How far eyes lie beyond the tip of the nose, and beside it, in distances from there to the mouth: those
+/// of the template that faces are aligned to.
+const EYES: [f64; 2] = [0.98, 0.86];
 
 impl<P: FaceParser> FaceDetector for ParsedFaces<P> {
     fn detect(&self, picture: &RgbImage) -> Result<Vec<DetectedFace>> {
@@ -98,15 +102,13 @@ impl Patch<'_> {
             return Ok(None);
         }
         let mouth = [FacePart::Mouth, FacePart::UpperLip, FacePart::LowerLip];
-        let (Some(nose), Some(mouth), Some(eyes)) = (
-            self.extent(&[FacePart::Nose]),
-            self.corners(&mouth),
-            self.eyes(),
-        ) else {
+        let (Some(nose), Some(mouth)) = (self.extent(&[FacePart::Nose]), self.corners(&mouth))
+        else {
             return Ok(None);
         };
         let [top, bottom] = nose.rows;
         let tip = [nose.middle[0], top + TIP * (bottom - top)];
+        let eyes = self.eyes(&Axis::new(tip, mouth));
         let points = [eyes[0], eyes[1], tip, mouth[0], mouth[1]];
         let place = |[x, y]: [f64; 2]| [(x * scale[0]) as f32, (y * scale[1]) as f32];
         let whole = self.bounds(&FacePart::FACE);
@@ -121,18 +123,23 @@ impl Patch<'_> {
         }))
     }
 
-    /// Centres of both eyes, the viewer's left one first; of the halves of glasses where they hide an eye.
-    fn eyes(&self) -> Option<[[f64; 2]; 2]> {
+    /// Centres of both eyes, the viewer's left one first.
+    fn eyes(&self, axis: &Axis) -> [[f64; 2]; 2] {
         let eye = |part| self.extent(&[part]).map(|eye| eye.middle);
         match (eye(FacePart::LeftEye), eye(FacePart::RightEye)) {
-            (Some(left), Some(right)) => Some([left, right]),
-            _ => {
-                let [left, _, right, _] = self.bounds(&[FacePart::Glasses])?;
-                let y = self.extent(&[FacePart::Glasses])?.middle[1];
-                let quarter = (right - left) / 4.0;
-                Some([[left + quarter, y], [right - quarter, y]])
-            }
+            (Some(left), Some(right)) => [left, right],
+            (Some(left), None) => [left, axis.opposite(left)],
+            (None, Some(right)) => [axis.opposite(right), right],
+            (None, None) => self.behind_glasses().unwrap_or_else(|| axis.eyes()),
         }
+    }
+
+    /// The middles of both halves of glasses.
+    fn behind_glasses(&self) -> Option<[[f64; 2]; 2]> {
+        let [left, _, right, _] = self.bounds(&[FacePart::Glasses])?;
+        let y = self.extent(&[FacePart::Glasses])?.middle[1];
+        let quarter = (right - left) / 4.0;
+        Some([[left + quarter, y], [right - quarter, y]])
     }
 
     /// Leftmost and rightmost point of parts.
@@ -173,6 +180,42 @@ impl Patch<'_> {
         Some(Extent {
             middle: [sum[0] / sum[2], sum[1] / sum[2]],
             rows: [top, bottom],
+        })
+    }
+}
+
+/// The line that divides a face, from the mouth up.
+struct Axis {
+    /// On the tip of the nose.
+    origin: [f64; 2],
+    /// As long as the distance from there to the mouth.
+    up: [f64; 2],
+}
+
+impl Axis {
+    fn new(tip: [f64; 2], [left, right]: [[f64; 2]; 2]) -> Self {
+        let up = [0, 1].map(|axis| tip[axis] - (left[axis] + right[axis]) / 2.0);
+        Self { origin: tip, up }
+    }
+
+    /// The mirrored point.
+    fn opposite(&self, point: [f64; 2]) -> [f64; 2] {
+        let [x, y] = self.up;
+        let across = [-y, x];
+        let away = [0, 1].map(|axis| point[axis] - self.origin[axis]);
+        let share = (away[0] * across[0] + away[1] * across[1]) / (x * x + y * y).max(1e-9);
+        [0, 1].map(|axis| point[axis] - 2.0 * share * across[axis])
+    }
+
+    /// Where eyes are by proportion.
+    fn eyes(&self) -> [[f64; 2]; 2] {
+        let [x, y] = self.up;
+        let [beyond, beside] = EYES;
+        [-beside, beside].map(|side| {
+            [
+                self.origin[0] + beyond * x - side * y,
+                self.origin[1] + beyond * y + side * x,
+            ]
         })
     }
 }
@@ -232,13 +275,35 @@ mod tests {
     }
 
     #[test]
-    fn what_lacks_a_part_is_no_face() {
-        let mut labels = Array2::zeros((20, 40));
-        draw(&mut labels, [2, 4], [FacePart::LeftEye, FacePart::Skin]);
-        assert!(
-            faces_of(&PartMap::new(labels).unwrap(), [40, 20])
-                .unwrap()
-                .is_empty()
-        );
+    fn eyes_that_are_not_seen_are_where_they_belong() {
+        let found = |eyes: [FacePart; 2]| {
+            let mut labels = Array2::zeros((20, 40));
+            draw(&mut labels, [2, 4], eyes);
+            let faces = faces_of(&PartMap::new(labels).unwrap(), [40, 20]).unwrap();
+            let [left, right, ..] = faces[0].landmarks.unwrap().points();
+            [left, right]
+        };
+        let both = found([FacePart::LeftEye, FacePart::RightEye]);
+        assert_eq!(both, [[4.0, 7.5], [8.0, 7.5]]);
+        assert_eq!(found([FacePart::LeftEye, FacePart::Skin]), both);
+        assert_eq!(found([FacePart::Skin, FacePart::RightEye]), both);
+        // The mouth is 2.3 below the tip of the nose at (6, 10.2).
+        let [left, right] = found([FacePart::Skin; 2]);
+        assert!((left[0] - 4.022).abs() < 1e-3 && (right[0] - 7.978).abs() < 1e-3);
+        assert!((left[1] - 7.946).abs() < 1e-3 && left[1] == right[1]);
+    }
+
+    #[test]
+    fn what_lacks_nose_or_mouth_is_no_face() {
+        for part in [FacePart::Nose, FacePart::Mouth] {
+            let mut labels = Array2::zeros((20, 40));
+            draw(&mut labels, [2, 4], [FacePart::LeftEye, FacePart::RightEye]);
+            labels.mapv_inplace(|label| match label == part.label() {
+                true => FacePart::Skin.label(),
+                false => label,
+            });
+            let map = PartMap::new(labels).unwrap();
+            assert!(faces_of(&map, [40, 20]).unwrap().is_empty());
+        }
     }
 }
