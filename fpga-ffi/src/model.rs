@@ -342,7 +342,6 @@ unsafe fn options(params: *const fpga_model_params) -> Outcome<LoadOptions> {
         variant: string(params.variant, "fpga_model_params.variant")?.map(Into::into),
         tokenizer: string(params.tokenizer, "fpga_model_params.tokenizer")?.map(Into::into),
         tokenizer_2: string(params.tokenizer_2, "fpga_model_params.tokenizer_2")?.map(Into::into),
-        ..LoadOptions::default()
     })
 }
 

@@ -122,7 +122,7 @@ fn request<'a>(
     let (studio, person) = (&bench.studio, bench.crowd.get(who));
     let figure = &scene.drawing.figures[0];
     let face = Face {
-        landmarks: Some(figure.landmarks.clone()),
+        landmarks: Some(figure.landmarks),
         identity: Some(FaceIdentity {
             embedding: Some(person.embedding.clone()),
             ..FaceIdentity::new(person.tokens.clone())

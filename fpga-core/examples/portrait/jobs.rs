@@ -209,7 +209,7 @@ fn request<'a>(
     let given = &cast.people[who];
     let figure = &drawing.figures[0];
     let face = Face {
-        landmarks: Some(figure.landmarks.clone()),
+        landmarks: Some(figure.landmarks),
         identity: Some(FaceIdentity {
             embedding: Some(given.embedding.clone()),
             ..FaceIdentity::new(given.tokens.clone())
