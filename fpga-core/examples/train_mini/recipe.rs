@@ -146,7 +146,7 @@ pub(crate) fn scheduler() -> Value {
 /// Different scenes that are learned from.
 pub(crate) const POOL: u64 = 16_384;
 pub(crate) const BASE_BATCH: u64 = 16;
-pub(crate) const BASE_STEPS: u64 = 8000;
+pub(crate) const BASE_STEPS: u64 = 4000;
 pub(crate) const BASE_RATE: f64 = 8e-4;
 
 /// Widths of what reads condition pictures, which are four times as large as latents.
