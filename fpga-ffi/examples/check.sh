@@ -64,6 +64,7 @@ cp -r "$fixtures/clip_tokenizer/sd1" "$model/tokenizer"
 { printf 'P6 64 64 255\n'; head -c $((3 * 64 * 64)) "$fixtures/pictures/astronaut.png"; } >"$work/in.ppm"
 try() { # the folder of the programs
     "$1/restore" "$model" "$work/in.ppm" 16 16 48 48 "$work/out.ppm" 32
+    "$1/restore" "$root/fpga-core/model" "$work/in.ppm" 16 16 48 48 "$work/box.ppm" 128
     "$1/portrait" "$model" "a cat" "$work/cat.ppm" 32 4
     test "$(stat -c %s "$work/cat.ppm")" = $((13 + 3 * 32 * 32))
     ! "$1/restore" "$work" "$work/in.ppm" 16 16 48 48 "$work/none.ppm" 2>"$work/words" || exit 1

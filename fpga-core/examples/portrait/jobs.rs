@@ -3,13 +3,15 @@
 use anyhow::Result;
 use burn::tensor::Tensor;
 use fpga_core::RgbImage;
-use fpga_core::data::portrait::{Drawing, Wording};
+use fpga_core::data::portrait::{Drawing, DrawnFigure, Wording};
 use fpga_core::diffusion::Guidance;
+use fpga_core::face::{MaskShape, face_region};
 use fpga_core::pipeline::{
     Canvas, Face, FaceIdentity, FaceRestorer, Gate, GenerateRequest, IdentityTokens, Monitor,
     People, Place, PortraitGenerator, PortraitIdentity, Recogniser, RestoreRequest,
 };
-use image::imageops::{FilterType, crop_imm, overlay, resize};
+use image::Rgb;
+use image::imageops::{FilterType, resize};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
@@ -41,6 +43,10 @@ pub(crate) const ALL: &[(&str, Job)] = &[
 
 /// How strongly words pull.
 const GUIDANCE: f64 = 2.5;
+/// How much of a degraded face is forgotten.
+const DEPTH: f64 = 0.8;
+/// Share of fresh noise in what a face is made of: what lost its detail leads back to noise that has none.
+const FRESH: f64 = 0.5;
 /// Who is in group pictures, from left to right.
 const PAIR: [usize; 2] = [0, 1];
 
@@ -163,39 +169,52 @@ fn made(
 }
 
 fn restored(studio: &Studio, cast: &Cast, bar: &ProgressBar) -> Result<Vec<Shown>> {
-    let (spoilt, drawing) = spoilt(studio, cast)?;
+    let drawing = cast.scene(&PAIR, 2 * studio.size, studio.seed)?.draw()?;
+    let spoilt = spoilt(&drawing.picture, &drawing.figures[0])?;
     let request = RestoreRequest {
-        depth: 0.7,
+        depth: DEPTH,
+        variation: FRESH,
         ..request(studio, cast, &spoilt, &drawing, PAIR[0])?
     };
-    finish(studio, request, ["degraded", "restored"], bar)
+    let done = finish(studio, &request, bar)?;
+    Ok(vec![
+        Shown {
+            file: "sharp".to_owned(),
+            picture: drawing.picture.clone(),
+            lines: vec!["a picture".to_owned()],
+        },
+        done.before("degraded", "one face has lost its detail"),
+        done.after("restored", "restored as person 0"),
+    ])
 }
 
 fn exchanged(studio: &Studio, cast: &Cast, bar: &ProgressBar) -> Result<Vec<Shown>> {
     let drawing = cast.scene(&PAIR, 2 * studio.size, studio.seed)?.draw()?;
-    let picture = drawing.picture.clone();
     let stranger = cast.people.len() - 1;
+    let picture = drawing.picture.clone();
     let request = request(studio, cast, &picture, &drawing, stranger)?.swapping();
-    finish(studio, request, ["before", "exchanged"], bar)
+    let done = finish(studio, &request, bar)?;
+    Ok(vec![
+        done.before("before", "person 0 is to become person 2"),
+        done.after("exchanged", "exchanged"),
+    ])
 }
 
-/// A group picture whose first face has lost its detail.
-fn spoilt(studio: &Studio, cast: &Cast) -> Result<(RgbImage, Drawing)> {
-    let drawing = cast.scene(&PAIR, 2 * studio.size, studio.seed)?.draw()?;
-    let [left, top, right, bottom] = drawing.figures[0].face.edges();
-    let (x, y) = (left.max(0.0) as u32, top.max(0.0) as u32);
-    let (wide, high) = ((right - left) as u32, (bottom - top) as u32);
-    let face = crop_imm(&drawing.picture, x, y, wide, high).to_image();
-    let small = resize(
-        &face,
-        wide.div_ceil(8),
-        high.div_ceil(8),
-        FilterType::Triangle,
-    );
-    let mut picture = drawing.picture.clone();
+/// The picture with a face that was shrunk to an eighth and enlarged again.
+fn spoilt(picture: &RgbImage, figure: &DrawnFigure) -> Result<RgbImage> {
+    let (wide, high) = picture.dimensions();
+    let small = resize(picture, wide / 8, high / 8, FilterType::Triangle);
     let blurred = resize(&small, wide, high, FilterType::Triangle);
-    overlay(&mut picture, &blurred, i64::from(x), i64::from(y));
-    Ok((picture, drawing))
+    let mask = face_region(MaskShape::Landmarks(&figure.landmarks), [wide, high])?;
+    Ok(RgbImage::from_fn(wide, high, |x, y| {
+        let share = mask[[y as usize, x as usize]];
+        let (sharp, blurred) = (picture.get_pixel(x, y), blurred.get_pixel(x, y));
+        let mixed = |channel: usize| {
+            let [sharp, blurred] = [sharp, blurred].map(|pixel| f32::from(pixel[channel]));
+            (sharp + share * (blurred - sharp)).round() as u8
+        };
+        Rgb([0, 1, 2].map(mixed))
+    }))
 }
 
 /// The first face of a picture as someone's.
@@ -229,34 +248,46 @@ fn request<'a>(
     Ok(request)
 }
 
-fn finish(
-    studio: &Studio,
-    request: RestoreRequest<'_>,
-    [before, after]: [&str; 2],
-    bar: &ProgressBar,
-) -> Result<Vec<Shown>> {
+/// A picture whose first face was made anew.
+struct Done {
+    pictures: [RgbImage; 2],
+    likeness: [f64; 2],
+    changed: usize,
+}
+
+impl Done {
+    fn before(&self, file: &str, what: &str) -> Shown {
+        self.shown(0, file, vec![what.to_owned(), self.like(0)])
+    }
+
+    fn after(&self, file: &str, what: &str) -> Shown {
+        let changed = format!("background bytes changed: {}", self.changed);
+        self.shown(1, file, vec![what.to_owned(), self.like(1), changed])
+    }
+
+    fn like(&self, index: usize) -> String {
+        format!("like that person: {:.2}", self.likeness[index])
+    }
+
+    fn shown(&self, index: usize, file: &str, lines: Vec<String>) -> Shown {
+        Shown {
+            file: file.to_owned(),
+            picture: self.pictures[index].clone(),
+            lines,
+        }
+    }
+}
+
+fn finish(studio: &Studio, request: &RestoreRequest<'_>, bar: &ProgressBar) -> Result<Done> {
     let restorer = FaceRestorer::new(&studio.model);
-    let restored = restorer.restore(&request, &mut watching(bar))?;
+    let restored = restorer.restore(request, &mut watching(bar))?;
     let report = &restored.report;
     let likeness = report.faces[0].likeness;
-    let [old, new] = likeness.map_or([f64::NAN; 2], |found| [found.before, found.after]);
-    let changed = report.changed_outside_mask;
-    Ok(vec![
-        Shown {
-            file: before.to_owned(),
-            picture: request.picture.clone(),
-            lines: vec![before.to_owned(), format!("like the person: {old:.2}")],
-        },
-        Shown {
-            file: after.to_owned(),
-            picture: restored.picture,
-            lines: vec![
-                after.to_owned(),
-                format!("like the person: {new:.2}"),
-                format!("background bytes changed: {changed}"),
-            ],
-        },
-    ])
+    Ok(Done {
+        likeness: likeness.map_or([f64::NAN; 2], |found| [found.before, found.after]),
+        changed: report.changed_outside_mask,
+        pictures: [request.picture.clone(), restored.picture],
+    })
 }
 
 fn watching(bar: &ProgressBar) -> Monitor<'_> {

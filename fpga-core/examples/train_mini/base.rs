@@ -1,6 +1,6 @@
 //! Pictures of given people, from words, noise, and who stands where.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use burn::module::Module;
@@ -13,7 +13,7 @@ use fpga_core::nn::randomize;
 use fpga_core::train::diffusion::{
     ConditionDrop, DiffusionBatch, DiffusionObjective, Focus, Networks, Samples, Trainable, Trainee,
 };
-use fpga_core::train::{Computed, Draw, Objective};
+use fpga_core::train::{Computed, Draw, LearnerConfig, Objective};
 use fpga_core::unet::UNetConfig;
 use fpga_core::vae::tensor_to_pictures;
 use fpga_core::weights::{Storage, save_json};
@@ -22,8 +22,8 @@ use image::imageops::replace;
 use serde_json::json;
 
 use crate::recipe::{
-    BASE_BATCH, BASE_RATE, BASE_STEPS, HELD_OUT, SEED, SIDE, STRANGERS, course, face_projection,
-    scheduler, unet,
+    BASE_BATCH, BASE_RATE, BASE_STEPS, HELD_OUT, REFINE_RATE, REFINE_STEPS, SEED, SIDE, STRANGERS,
+    course, face_projection, scheduler, unet,
 };
 use crate::scenes::Scenes;
 use crate::stage::Place;
@@ -31,35 +31,58 @@ use crate::stage::Place;
 /// What learns here.
 const LEARNS: Trainable = Trainable::Joint;
 
-/// Trains it; gives back what was written.
+/// Trains both from nothing; gives back what was written.
 pub(crate) fn train(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
+    let model = LEARNS.prepare(fresh(&device.clone().autodiff())?, SEED)?;
+    learn(place, device, model, (course(BASE_STEPS, BASE_RATE), 0))
+}
+
+/// Trains both once more, from where they are; gives back what was written.
+pub(crate) fn refine(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
+    let model = LEARNS.prepare(place.people(&device.clone().autodiff())?, SEED)?;
+    let plan = course(REFINE_STEPS, REFINE_RATE);
+    learn(place, device, model, (plan, 1 << 32))
+}
+
+/// With the batches from number `first` on.
+fn learn(
+    place: &Place,
+    device: &Device,
+    model: Trainee,
+    (plan, first): (LearnerConfig, u64),
+) -> Result<Vec<PathBuf>> {
     let scenes = Scenes::open(&place.into, device)?;
     let objective = objective(&scenes)?;
-    let model = fresh(&device.clone().autodiff())?;
     let shown = scenes.of(STRANGERS).batch(HELD_OUT, 8)?;
     let latents = scenes.vae.unscale(shown.latents.clone());
     let truth = tensor_to_pictures(scenes.vae.decode(latents))?;
     let samples = samples(&scenes, shown)?;
-    let source = Computed::new(|at| scenes.batch(at, BASE_BATCH));
+    let source = Computed::new(|at| scenes.batch(first + at, BASE_BATCH));
     let start = (objective.clone(), model, source);
     let draw = |model: &Trainee| Ok(vec![sheet(&truth, &samples.draw(model)?)]);
-    let Some(model) = place.train(start, course(BASE_STEPS, BASE_RATE), draw)? else {
+    let Some(model) = place.train(start, plan, draw)? else {
         return Ok(Vec::new());
     };
-
     let strangers = scenes.of(STRANGERS);
     let batch = |at| strangers.batch(HELD_OUT + at, BASE_BATCH);
     println!("held-out {}", held_out_loss(&objective, &model, batch)?);
+    save(&model, &place.into)
+}
 
-    let mut files = Trainable::Full.save(&model, place.into.join("unet"), Storage::F16)?;
+/// Everything that a diffusers folder has besides the networks that were there before.
+fn save(model: &Trainee, folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Trainable::Full.save(model, folder.join("unet"), Storage::F16)?;
     let identity = Trainable::Identity { lora: None };
-    files.extend(identity.save(&model, &place.into, Storage::F16)?);
-    let folder = place.into.join("scheduler");
-    std::fs::create_dir_all(&folder)?;
-    files.push(folder.join("scheduler_config.json"));
-    save_json(&scheduler(), &files[files.len() - 1])?;
-    files.push(place.into.join("model_index.json"));
-    save_json(&index(), &files[files.len() - 1])?;
+    files.extend(identity.save(model, folder, Storage::F16)?);
+    let noise = folder.join("scheduler");
+    std::fs::create_dir_all(&noise)?;
+    for (path, value) in [
+        (noise.join("scheduler_config.json"), scheduler()),
+        (folder.join("model_index.json"), index()),
+    ] {
+        save_json(&value, &path)?;
+        files.push(path);
+    }
     Ok(files)
 }
 
@@ -94,7 +117,7 @@ fn index() -> serde_json::Value {
     })
 }
 
-fn fresh(device: &Device) -> Result<Trainee> {
+fn fresh(device: &Device) -> Result<Networks> {
     let unet = UNetConfig::from_json(&unet())?.init(device)?;
     let layers = unet.config().cross_attention();
     let attention = IdentityAttentionConfig {
@@ -102,12 +125,11 @@ fn fresh(device: &Device) -> Result<Trainee> {
         widths: layers.iter().map(|layer| layer.width).collect(),
     };
     let projector = randomize(face_projection().init(device), SEED + 2);
-    let networks = Networks {
+    Ok(Networks {
         identity: Some(randomize(attention.init(device), SEED + 1)),
         projector: Some(Projector::Face(projector)),
         ..Networks::new(randomize(unet, SEED))
-    };
-    Ok(LEARNS.prepare(networks, SEED)?)
+    })
 }
 
 pub(crate) fn objective(scenes: &Scenes) -> Result<DiffusionObjective> {

@@ -4,10 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use burn::tensor::Device;
-use fpga_core::identity::projector::Shortcut;
 use fpga_core::train::Computed;
-use fpga_core::train::diffusion::{DiffusionObjective, Networks, Trainable, Trainee};
-use fpga_core::weights::{AdapterFile, Storage};
+use fpga_core::train::diffusion::{DiffusionObjective, Trainable, Trainee};
+use fpga_core::weights::Storage;
 
 use crate::base::{held_out_loss, objective};
 use crate::recipe::{
@@ -23,14 +22,7 @@ const LEARNS: Trainable = Trainable::Identity { lora: None };
 pub(crate) fn train(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
     let scenes = Scenes::open(&place.into, device)?;
     let tracked = device.clone().autodiff();
-    let unet = place.unet(&tracked)?;
-    let adapter = AdapterFile::open(place.into.join("adapter.safetensors"))?;
-    let networks = Networks {
-        identity: Some(adapter.attention(unet.config(), Storage::F32, &tracked)?),
-        projector: Some(adapter.projector(Shortcut::Off, Storage::F32, &tracked)?),
-        ..Networks::new(unet)
-    };
-    let model = LEARNS.prepare(networks, SEED)?;
+    let model = LEARNS.prepare(place.people(&tracked)?, SEED)?;
     let objective = DiffusionObjective {
         clone_face: Some(CLONE_TUNING),
         ..objective(&scenes)?

@@ -66,6 +66,8 @@ enum Network {
     Clip,
     /// The UNet and its identity adapter.
     Base,
+    /// Both once more, from where they are.
+    Refine,
     /// A ControlNet for skeletons and landmarks.
     ControlNet,
     /// The same, to be merged into the UNet.
@@ -97,6 +99,7 @@ fn run(arguments: &Arguments) -> Result<()> {
             Network::Parser => parser::train,
             Network::Clip => clip::train,
             Network::Base => base::train,
+            Network::Refine => base::refine,
             Network::ControlNet => control::controlnet,
             Network::RepControlNet => control::rep_controlnet,
             Network::Clone => clone::train,

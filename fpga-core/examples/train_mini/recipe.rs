@@ -148,6 +148,8 @@ pub(crate) const POOL: u64 = 16_384;
 pub(crate) const BASE_BATCH: u64 = 16;
 pub(crate) const BASE_STEPS: u64 = 4000;
 pub(crate) const BASE_RATE: f64 = 8e-4;
+pub(crate) const REFINE_STEPS: u64 = 1800;
+pub(crate) const REFINE_RATE: f64 = 5e-4;
 
 /// Widths of what reads condition pictures, which are four times as large as latents.
 pub(crate) const CONDITION_WIDTHS: [usize; 3] = [8, 16, 32];

@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use burn::module::Module;
 use burn::tensor::Device;
 use fpga_core::Error;
+use fpga_core::identity::projector::Shortcut;
+use fpga_core::train::diffusion::Networks;
 use fpga_core::train::{
     BatchSource, Learner, LearnerConfig, Objective, StepReport, TerminalBar, Watch,
 };
 use fpga_core::unet::UNet;
-use fpga_core::weights::{ModelFolder, Storage};
+use fpga_core::weights::{AdapterFile, ModelFolder, Storage};
 use image::RgbImage;
 
 /// Where a stage works.
@@ -27,6 +29,17 @@ impl Place {
     pub(crate) fn unet(&self, device: &Device) -> Result<UNet, Error> {
         let folder = ModelFolder::open(self.into.join("unet"), None)?;
         Ok(folder.unet(Storage::F32, device)?.0)
+    }
+
+    /// The same with its identity adapter.
+    pub(crate) fn people(&self, device: &Device) -> Result<Networks, Error> {
+        let unet = self.unet(device)?;
+        let adapter = AdapterFile::open(self.into.join("adapter.safetensors"))?;
+        Ok(Networks {
+            identity: Some(adapter.attention(unet.config(), Storage::F32, device)?),
+            projector: Some(adapter.projector(Shortcut::Off, Storage::F32, device)?),
+            ..Networks::new(unet)
+        })
     }
 
     /// The slow average after the last step; `None` where it had to stop before. `draw` shows what a model
