@@ -29,7 +29,7 @@ pub(crate) fn identity(bench: &Bench) -> Result<Table> {
     let mut table = Table::new(
         "Given people in generated pictures",
         "people, masks",
-        &["cosine", "identified, %", "face at its place, %"],
+        &["cosine", "identified, %", "face found there, %"],
     );
     for people in 1..=4 {
         for (masks, word) in [(Masks::On, "MGMICA"), (Masks::Off, "no masks")] {

@@ -19,14 +19,15 @@ use crate::studio::{IN_THE_BOX, Studio};
 pub(crate) struct Judge(ParsedFaces<BiSeNetParser>);
 
 /// What became of a person who was to be in a picture.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(crate) struct Seen {
-    /// Whether a face is at the person's place.
+    /// Whether the parser finds a face at the person's place.
     pub(crate) placed: bool,
-    /// Whether that face is most like this person among all strangers.
+    /// Whether what is there, cut out by the landmarks that the scene would have, is most like this person
+    /// among all strangers.
     pub(crate) identified: bool,
-    /// How much it is theirs; `None` without a face.
-    pub(crate) cosine: Option<f64>,
+    /// How much it is theirs.
+    pub(crate) cosine: f64,
 }
 
 impl Judge {
@@ -46,17 +47,19 @@ impl Judge {
     ) -> Result<Vec<Seen>> {
         let faces = self.0.detect(picture)?;
         let places = heads(&scene.drawing)?;
-        let seen = scene.who.iter().zip(places).map(|(&who, place)| {
-            let Some(face) = faces.iter().find(|face| is_at(face, &place)) else {
-                return Ok(Seen::default());
-            };
-            let face = studio.embedder.embed(picture, face.need_landmarks()?)?;
-            Ok(Seen {
-                placed: true,
-                identified: crowd.nearest(&face)? == who,
-                cosine: Some(face.cosine(&crowd.get(who).embedding)?),
-            })
-        });
+        let figures = scene.drawing.figures.iter().zip(places);
+        let seen = scene
+            .who
+            .iter()
+            .zip(figures)
+            .map(|(&who, (figure, place))| {
+                let face = studio.embedder.embed(picture, &figure.landmarks)?;
+                Ok(Seen {
+                    placed: faces.iter().any(|face| is_at(face, &place)),
+                    identified: crowd.nearest(&face)? == who,
+                    cosine: face.cosine(&crowd.get(who).embedding)?,
+                })
+            });
         seen.collect()
     }
 }
@@ -69,7 +72,7 @@ fn is_at(face: &DetectedFace, place: &FaceBox) -> bool {
 
 /// Three numbers of a row: cosine, identified, placed.
 pub(crate) fn summary(seen: &[Seen]) -> Vec<f64> {
-    let cosines: Vec<_> = seen.iter().filter_map(|one| one.cosine).collect();
+    let cosines: Vec<_> = seen.iter().map(|one| one.cosine).collect();
     vec![
         mean(&cosines),
         share(seen.iter().map(|one| one.identified)),
@@ -82,7 +85,7 @@ pub(crate) fn ceiling(bench: &Bench) -> Result<Table> {
     let mut table = Table::new(
         "What finding and recognising faces can do: drawn pictures of the same people",
         "people",
-        &["cosine", "identified, %", "face at its place, %"],
+        &["cosine", "identified, %", "face found there, %"],
     );
     for people in 1..=4 {
         let name = format!("{people} drawn");

@@ -84,7 +84,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     for experiment in experiments {
         tables.push(experiment(&bench)?);
         // After each, so that an interruption leaves what was measured.
-        report::write(&tables, bench.scenes, bench.studio.seed, &arguments.out)?;
+        report::write(&tables, &bench, &arguments.out)?;
     }
     bench.bar.finish_and_clear();
     for table in &tables {

@@ -7,6 +7,8 @@ use anyhow::Result;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::Bench;
+
 #[derive(Serialize)]
 pub(crate) struct Table {
     title: String,
@@ -49,16 +51,17 @@ fn short(value: f64) -> String {
 }
 
 /// All tables so far.
-pub(crate) fn write(tables: &[Table], scenes: u64, seed: u64, folder: &Path) -> Result<()> {
+pub(crate) fn write(tables: &[Table], bench: &Bench, folder: &Path) -> Result<()> {
+    let (scenes, steps, seed) = (bench.scenes, bench.studio.steps, bench.studio.seed);
     let mut text = format!(
-        "# What the small model can do\n\nMeasured on {scenes} scenes per row with people whom no network was \
-         trained on, from seed {seed}, by `cargo run --release --example evaluate_mini`.\n"
+        "# What the small model can do\n\nMeasured on {scenes} scenes per row and {steps} steps per picture with \
+         people whom no network was trained on, from seed {seed}, by `cargo run --release --example evaluate_mini`.\n"
     );
     for table in tables {
         write!(text, "\n{}", table.markdown())?;
     }
     std::fs::write(folder.join("evaluation.md"), text)?;
-    let numbers = json!({ "scenes": scenes, "seed": seed, "tables": tables });
+    let numbers = json!({ "scenes": scenes, "steps": steps, "seed": seed, "tables": tables });
     let numbers = serde_json::to_string_pretty(&numbers)?;
     std::fs::write(folder.join("evaluation.json"), numbers)?;
     Ok(())
