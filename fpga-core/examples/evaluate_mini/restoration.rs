@@ -50,11 +50,11 @@ pub(crate) fn sizes(bench: &Bench) -> Result<Table> {
     Ok(table)
 }
 
-/// The first face becomes another person's.
+/// The first face becomes another person's, from the noise of the old face or from fresh noise.
 pub(crate) fn exchange(bench: &Bench) -> Result<Table> {
     let mut table = Table::new(
         "Exchanged faces",
-        "",
+        "noise",
         &[
             "cosine with the old person",
             "with the new one",
@@ -62,29 +62,41 @@ pub(crate) fn exchange(bench: &Bench) -> Result<Table> {
             "background bytes changed",
         ],
     );
-    let found = bench.each("exchanged", |seed| {
-        let scene = bench.crowd.scene(2, 2 * bench.studio.size, seed)?;
-        let other = (scene.who[0] + bench.crowd.len() / 2) % bench.crowd.len();
-        let picture = &scene.drawing.picture;
-        let request = request(bench, &scene, picture, other, seed)?.swapping();
-        let made = restored(bench, &request)?;
-        let landmarks = &scene.drawing.figures[0].landmarks;
-        let face = bench.studio.embedder.embed(&made.picture, landmarks)?;
-        let [old, new] =
-            [scene.who[0], other].map(|who| face.cosine(&bench.crowd.get(who).embedding));
-        Ok([old?, new?, made.report.changed_outside_mask as f64])
-    })?;
-    let column = |index: usize| -> Vec<f64> { found.iter().map(|row| row[index]).collect() };
-    table.row(
-        "exchanged",
-        vec![
-            mean(&column(0)),
-            mean(&column(1)),
-            share(found.iter().map(|row| row[1] > row[0])),
-            column(2).iter().sum(),
-        ],
-    );
+    for (name, variation) in [
+        ("of the old face", 0.0),
+        ("half fresh", 0.5),
+        ("all fresh", 1.0),
+    ] {
+        let found = bench.each(name, |seed| exchanged(bench, variation, seed))?;
+        let column = |index: usize| -> Vec<f64> { found.iter().map(|row| row[index]).collect() };
+        table.row(
+            name,
+            vec![
+                mean(&column(0)),
+                mean(&column(1)),
+                share(found.iter().map(|row| row[1] > row[0])),
+                column(2).iter().sum(),
+            ],
+        );
+    }
     Ok(table)
+}
+
+/// Cosine with the old person and with the new one, and bytes changed outside the mask.
+fn exchanged(bench: &Bench, variation: f64, seed: u64) -> Result<[f64; 3]> {
+    let scene = bench.crowd.scene(2, 2 * bench.studio.size, seed)?;
+    let other = (scene.who[0] + bench.crowd.len() / 2) % bench.crowd.len();
+    let picture = &scene.drawing.picture;
+    let request = RestoreRequest {
+        variation,
+        ..request(bench, &scene, picture, other, seed)?.swapping()
+    };
+    let made = restored(bench, &request)?;
+    let landmarks = &scene.drawing.figures[0].landmarks;
+    let face = bench.studio.embedder.embed(&made.picture, landmarks)?;
+    let likeness = |who: usize| face.cosine(&bench.crowd.get(who).embedding);
+    let changed = made.report.changed_outside_mask as f64;
+    Ok([likeness(scene.who[0])?, likeness(other)?, changed])
 }
 
 /// Cosine before and after, and bytes changed outside the mask.
