@@ -11,7 +11,7 @@ use fpga_core::pipeline::{
 
 use crate::Bench;
 use crate::crowd::Scene;
-use crate::heads::heads;
+use crate::head::head;
 use crate::judge::summary;
 use crate::report::Table;
 
@@ -52,10 +52,12 @@ fn generated(bench: &Bench, scene: &Scene, masks: Masks, seed: u64) -> Result<Rg
     let tokens = |number: &usize| bench.crowd.get(*number).tokens.clone();
     let identities = match masks {
         Masks::On => {
-            let people = scene.who.iter().zip(heads(&scene.drawing)?);
-            people
-                .map(|(who, head)| PortraitIdentity::new(tokens(who), Place::Box(head)))
-                .collect()
+            let people = scene.who.iter().zip(&scene.drawing.figures);
+            let people = people.map(|(who, figure)| {
+                let place = Place::Box(head(&figure.face)?);
+                Ok(PortraitIdentity::new(tokens(who), place))
+            });
+            people.collect::<Result<_>>()?
         }
         Masks::Off => vec![PortraitIdentity::new(
             joined(scene.who.iter().map(tokens)),

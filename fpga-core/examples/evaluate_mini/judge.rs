@@ -11,7 +11,7 @@ use fpga_core::weights::{Storage, bisenet_from_file};
 
 use crate::Bench;
 use crate::crowd::{Crowd, Scene};
-use crate::heads::heads;
+use crate::head::head;
 use crate::report::{Table, mean, share};
 use crate::studio::{IN_THE_BOX, Studio};
 
@@ -46,13 +46,12 @@ impl Judge {
         picture: &RgbImage,
     ) -> Result<Vec<Seen>> {
         let faces = self.0.detect(picture)?;
-        let places = heads(&scene.drawing)?;
-        let figures = scene.drawing.figures.iter().zip(places);
         let seen = scene
             .who
             .iter()
-            .zip(figures)
-            .map(|(&who, (figure, place))| {
+            .zip(&scene.drawing.figures)
+            .map(|(&who, figure)| {
+                let place = head(&figure.face)?;
                 let face = studio.embedder.embed(picture, &figure.landmarks)?;
                 Ok(Seen {
                     placed: faces.iter().any(|face| is_at(face, &place)),

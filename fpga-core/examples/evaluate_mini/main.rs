@@ -8,11 +8,13 @@
 
 mod crowd;
 mod generation;
-#[path = "../portrait/heads.rs"]
-mod heads;
+#[path = "../portrait/head.rs"]
+mod head;
 mod judge;
 mod report;
 mod restoration;
+#[path = "../portrait/spoilt.rs"]
+mod spoilt;
 #[path = "../portrait/studio.rs"]
 mod studio;
 

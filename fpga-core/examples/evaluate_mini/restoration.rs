@@ -3,16 +3,15 @@
 use anyhow::Result;
 use fpga_core::RgbImage;
 use fpga_core::diffusion::Guidance;
-use fpga_core::face::{FaceEmbedder, MaskShape, face_region};
+use fpga_core::face::FaceEmbedder;
 use fpga_core::pipeline::{
     Face, FaceIdentity, FaceRestorer, Gate, Monitor, Recogniser, RestoreRequest, Restored,
 };
-use image::Rgb;
-use image::imageops::{FilterType, resize};
 
 use crate::Bench;
 use crate::crowd::Scene;
 use crate::report::{Table, mean, share};
+use crate::spoilt::spoilt;
 
 /// Heights in pixels to which faces are shrunk before they are enlarged again.
 const HEIGHTS: [u32; 4] = [3, 6, 9, 12];
@@ -36,7 +35,9 @@ pub(crate) fn sizes(bench: &Bench) -> Result<Table> {
             let name = format!("{height} px, {way}");
             let found = bench.each(&name, |seed| {
                 let scene = bench.crowd.scene(2, 2 * bench.studio.size, seed)?;
-                let spoilt = shrunk(&scene, height)?;
+                let figure = &scene.drawing.figures[0];
+                let scale = height as f32 / figure.face.height();
+                let spoilt = spoilt(&scene.drawing.picture, figure, scale)?;
                 let request = RestoreRequest {
                     depth,
                     variation,
@@ -110,27 +111,6 @@ fn figures(restored: &Restored) -> Result<[f64; 3]> {
 fn columns(found: &[[f64; 3]]) -> Vec<f64> {
     let column = |index: usize| -> Vec<f64> { found.iter().map(|row| row[index]).collect() };
     vec![mean(&column(0)), mean(&column(1)), column(2).iter().sum()]
-}
-
-/// The scene with its first face shrunk to so many pixels and enlarged again.
-fn shrunk(scene: &Scene, height: u32) -> Result<RgbImage> {
-    let figure = &scene.drawing.figures[0];
-    let picture = &scene.drawing.picture;
-    let [wide, high] = <[u32; 2]>::from(picture.dimensions());
-    let scale = height as f32 / figure.face.height();
-    let [width, height] = [wide, high].map(|side| ((side as f32 * scale) as u32).max(1));
-    let small = resize(picture, width, height, FilterType::Triangle);
-    let blurred = resize(&small, wide, high, FilterType::Triangle);
-    let mask = face_region(MaskShape::Landmarks(&figure.landmarks), [wide, high])?;
-    Ok(RgbImage::from_fn(wide, high, |x, y| {
-        let share = mask[[y as usize, x as usize]];
-        let (sharp, blurred) = (picture.get_pixel(x, y), blurred.get_pixel(x, y));
-        let mixed = |channel: usize| {
-            let [sharp, blurred] = [sharp, blurred].map(|pixel| f32::from(pixel[channel]));
-            (sharp + share * (blurred - sharp)).round() as u8
-        };
-        Rgb([0, 1, 2].map(mixed))
-    }))
 }
 
 fn request<'a>(

@@ -3,20 +3,18 @@
 use anyhow::Result;
 use burn::tensor::Tensor;
 use fpga_core::RgbImage;
-use fpga_core::data::portrait::{Drawing, DrawnFigure, Wording};
+use fpga_core::data::portrait::{Drawing, Wording};
 use fpga_core::diffusion::Guidance;
-use fpga_core::face::{MaskShape, face_region};
 use fpga_core::pipeline::{
     Canvas, Face, FaceIdentity, FaceRestorer, Gate, GenerateRequest, IdentityTokens, Monitor,
     People, Place, PortraitGenerator, PortraitIdentity, Recogniser, RestoreRequest,
 };
-use image::Rgb;
-use image::imageops::{FilterType, resize};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
 use crate::cast::Cast;
-use crate::heads::heads;
+use crate::head::head;
+use crate::spoilt::spoilt;
 use crate::studio::Studio;
 
 /// A picture, and what is said of it.
@@ -108,12 +106,13 @@ fn stylised(studio: &Studio, cast: &Cast, bar: &ProgressBar) -> Result<Vec<Shown
 
 /// Everyone at the head of a figure.
 fn placed(cast: &Cast, brief: &Brief) -> Result<Vec<PortraitIdentity>> {
-    let heads = heads(&brief.drawing)?;
-    let people = PAIR.iter().zip(heads).map(|(&index, head)| {
+    let people = PAIR.iter().zip(&brief.drawing.figures);
+    let people = people.map(|(&index, figure)| {
         let tokens = cast.people[index].tokens.clone();
-        PortraitIdentity::new(tokens, Place::Box(head))
+        let place = Place::Box(head(&figure.face)?);
+        Ok(PortraitIdentity::new(tokens, place))
     });
-    Ok(people.collect())
+    people.collect()
 }
 
 /// A picture and how much everyone in it looks like whom.
@@ -170,7 +169,7 @@ fn made(
 
 fn restored(studio: &Studio, cast: &Cast, bar: &ProgressBar) -> Result<Vec<Shown>> {
     let drawing = cast.scene(&PAIR, 2 * studio.size, studio.seed)?.draw()?;
-    let spoilt = spoilt(&drawing.picture, &drawing.figures[0])?;
+    let spoilt = spoilt(&drawing.picture, &drawing.figures[0], 0.125)?;
     let request = RestoreRequest {
         depth: DEPTH,
         variation: FRESH,
@@ -198,23 +197,6 @@ fn exchanged(studio: &Studio, cast: &Cast, bar: &ProgressBar) -> Result<Vec<Show
         done.before("before", "person 0 is to become person 2"),
         done.after("exchanged", "exchanged"),
     ])
-}
-
-/// The picture with a face that was shrunk to an eighth and enlarged again.
-fn spoilt(picture: &RgbImage, figure: &DrawnFigure) -> Result<RgbImage> {
-    let (wide, high) = picture.dimensions();
-    let small = resize(picture, wide / 8, high / 8, FilterType::Triangle);
-    let blurred = resize(&small, wide, high, FilterType::Triangle);
-    let mask = face_region(MaskShape::Landmarks(&figure.landmarks), [wide, high])?;
-    Ok(RgbImage::from_fn(wide, high, |x, y| {
-        let share = mask[[y as usize, x as usize]];
-        let (sharp, blurred) = (picture.get_pixel(x, y), blurred.get_pixel(x, y));
-        let mixed = |channel: usize| {
-            let [sharp, blurred] = [sharp, blurred].map(|pixel| f32::from(pixel[channel]));
-            (sharp + share * (blurred - sharp)).round() as u8
-        };
-        Rgb([0, 1, 2].map(mixed))
-    }))
 }
 
 /// The first face of a picture as someone's.

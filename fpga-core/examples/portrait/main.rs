@@ -10,9 +10,10 @@
 //! --face FILE` does the same with a real checkpoint, an IP-Adapter-FaceID and an ArcFace network for it.
 
 mod cast;
-mod heads;
+mod head;
 mod jobs;
 mod sheet;
+mod spoilt;
 mod studio;
 
 use std::path::{Path, PathBuf};

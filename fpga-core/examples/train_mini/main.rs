@@ -16,6 +16,8 @@ mod clip;
 mod clone;
 mod control;
 mod face;
+#[path = "../portrait/head.rs"]
+mod head;
 mod parser;
 mod people;
 mod recipe;

@@ -20,6 +20,7 @@ use fpga_core::weights::{ModelFolder, Storage, arcface_from_file};
 use ndarray::Array2;
 use rayon::prelude::*;
 
+use crate::head::head;
 use crate::people::{Numbers, aligned, group, near};
 use crate::recipe::{POOL, SIDE, TRAINED};
 use crate::words;
@@ -192,18 +193,6 @@ fn together(scenes: Vec<Scene>) -> DiffusionBatch {
         faces: scenes.into_iter().map(|scene| scene.faces).collect(),
         ..DiffusionBatch::new(Tensor::cat(latents, 0), text)
     }
-}
-
-/// The face with its hair.
-pub(crate) fn head(face: &FaceBox) -> Result<FaceBox, Error> {
-    let [left, top, right, bottom] = face.edges();
-    let (wide, high) = (right - left, bottom - top);
-    FaceBox::new(
-        left - 0.25 * wide,
-        top - 0.35 * high,
-        right + 0.25 * wide,
-        bottom + 0.1 * high,
-    )
 }
 
 /// The pixels of a box.
