@@ -15,6 +15,8 @@ mod demo;
 mod grid;
 mod measure;
 mod models;
+#[path = "../shared/page.rs"]
+mod page;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -1,9 +1,11 @@
 //! Strangers, each known by one reference picture.
 
 use anyhow::Result;
+use fpga_core::RgbImage;
 use fpga_core::data::portrait::{Drawing, Framing, Person, SceneSampler, Style, Wording};
 use fpga_core::face::{FaceEmbedder, FaceEmbedding};
-use fpga_core::pipeline::{FaceReference, IdentityTokens};
+use fpga_core::pipeline::{FaceReference, IdentityAdapter, IdentityTokens};
+use rayon::prelude::*;
 
 use crate::studio::Studio;
 
@@ -15,8 +17,16 @@ pub(crate) struct Crowd(Vec<Stranger>);
 
 pub(crate) struct Stranger {
     pub(crate) person: Person,
+    /// The reference picture.
+    pub(crate) picture: RgbImage,
     pub(crate) embedding: FaceEmbedding,
-    pub(crate) tokens: IdentityTokens,
+}
+
+impl Stranger {
+    pub(crate) fn tokens(&self, adapter: &IdentityAdapter) -> Result<IdentityTokens> {
+        let reference = FaceReference::from_embedding(self.embedding.clone());
+        Ok(adapter.tokens(&[reference])?)
+    }
 }
 
 /// Some of them in a picture.
@@ -34,14 +44,14 @@ impl Crowd {
             let drawing = painted(studio.size).portrait(&person, index)?.draw()?;
             let landmarks = &drawing.figures[0].landmarks;
             let embedding = studio.embedder.embed(&drawing.picture, landmarks)?;
-            let reference = FaceReference::from_embedding(embedding.clone());
             Ok(Stranger {
-                tokens: studio.adapter.tokens(&[reference])?,
                 person,
                 embedding,
+                picture: drawing.picture,
             })
         };
-        (0..count).map(stranger).collect::<Result<_>>().map(Self)
+        let strangers = (0..count).into_par_iter().map(stranger);
+        strangers.collect::<Result<_>>().map(Self)
     }
 
     pub(crate) fn get(&self, number: usize) -> &Stranger {

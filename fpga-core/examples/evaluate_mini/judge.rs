@@ -5,7 +5,8 @@ use std::path::Path;
 use anyhow::Result;
 use fpga_core::RgbImage;
 use fpga_core::face::{
-    BiSeNetParser, DetectedFace, FaceBox, FaceDetector, FaceEmbedder, ParsedFaces,
+    BiSeNetParser, DetectedFace, FaceBox, FaceDetector, FaceEmbedder, FaceParser, ParsedFaces,
+    PartMap,
 };
 use fpga_core::weights::{Storage, bisenet_from_file};
 
@@ -14,6 +15,9 @@ use crate::crowd::{Crowd, Scene};
 use crate::head::head;
 use crate::report::{Table, mean, share};
 use crate::studio::{IN_THE_BOX, Studio};
+
+/// Side to which pictures are enlarged before they are parsed: faces in groups are a few dozen pixels high.
+const PARSED: u32 = 512;
 
 /// Finds faces by their parts.
 pub(crate) struct Judge(ParsedFaces<BiSeNetParser>);
@@ -35,7 +39,15 @@ impl Judge {
         let path = Path::new(IN_THE_BOX).join("parser/parser.safetensors");
         let (network, _) = bisenet_from_file(&path, Storage::F32, &studio.model.device)?;
         let parser = BiSeNetParser::new(network, &studio.model.device)?;
-        Ok(Self(ParsedFaces(parser.at_side(256)?)))
+        Ok(Self(ParsedFaces(parser.at_side(PARSED)?)))
+    }
+
+    pub(crate) fn faces(&self, picture: &RgbImage) -> Result<Vec<DetectedFace>> {
+        Ok(self.0.detect(picture)?)
+    }
+
+    pub(crate) fn parts(&self, picture: &RgbImage) -> Result<PartMap> {
+        Ok(self.0.0.parse(picture)?)
     }
 
     /// Everyone of a scene.
@@ -45,7 +57,7 @@ impl Judge {
         scene: &Scene,
         picture: &RgbImage,
     ) -> Result<Vec<Seen>> {
-        let faces = self.0.detect(picture)?;
+        let faces = self.faces(picture)?;
         let seen = scene
             .who
             .iter()
@@ -90,8 +102,7 @@ pub(crate) fn ceiling(bench: &Bench) -> Result<Table> {
         let name = format!("{people} drawn");
         let seen = bench.each(&name, |seed| {
             let scene = bench.crowd.scene(people, bench.studio.size, seed)?;
-            let known = (&bench.studio, &bench.crowd);
-            bench.judge.see(known, &scene, &scene.drawing.picture)
+            bench.see(&scene, &scene.drawing.picture)
         })?;
         table.row(&name, summary(&seen.concat()));
     }

@@ -4,31 +4,41 @@
 //! cargo run --release --example evaluate_mini
 //! ```
 //!
-//! Writes tables (`evaluation.md`, `evaluation.json`) into `--out`. Everything follows from `--seed`.
+//! Writes tables (`evaluation.md`, `evaluation.json`) and pictures of them into `--out`. Everything follows from
+//! `--seed`. Networks that are not in the box come from where `train_mini` left them (`--trained`); what
+//! is not there is not measured, and the report says so.
 
+mod control;
 mod crowd;
 mod generation;
-#[path = "../portrait/head.rs"]
+#[path = "../shared/head.rs"]
 mod head;
 mod judge;
+#[path = "../shared/page.rs"]
+mod page;
+mod plot;
 mod report;
 mod restoration;
-#[path = "../portrait/spoilt.rs"]
+#[path = "../shared/spoilt.rs"]
 mod spoilt;
-#[path = "../portrait/studio.rs"]
+#[path = "../shared/studio.rs"]
 mod studio;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
 use clap::Parser;
+use fpga_core::RgbImage;
 use indicatif::{ProgressBar, ProgressStyle};
+use rayon::prelude::*;
 
-use crowd::Crowd;
-use judge::Judge;
+use crowd::{Crowd, Scene};
+use judge::{Judge, Seen};
 use report::Table;
-use studio::{Studio, StudioArguments};
+use studio::{IN_THE_BOX, Studio, StudioArguments};
 
 /// Measures the model in the box on strangers.
 #[derive(Parser)]
@@ -41,6 +51,9 @@ struct Arguments {
     /// Strangers among whom a face has to be found.
     #[arg(long, default_value_t = 200)]
     strangers: u64,
+    /// Folder with networks that are not in the box: `controlnet`, `repcontrolnet`, `clone_face`, …
+    #[arg(long, default_value = "out/train_mini/model")]
+    trained: PathBuf,
     /// Where the tables go.
     #[arg(long, default_value = "out/evaluation")]
     out: PathBuf,
@@ -52,6 +65,8 @@ struct Bench {
     crowd: Crowd,
     judge: Judge,
     scenes: u64,
+    trained: PathBuf,
+    missing: Mutex<BTreeSet<String>>,
     bar: ProgressBar,
 }
 
@@ -73,13 +88,20 @@ fn run(arguments: &Arguments) -> Result<()> {
         judge: Judge::open(&studio)?,
         studio,
         scenes: arguments.scenes,
+        trained: arguments.trained.clone(),
+        missing: Mutex::default(),
         bar: ProgressBar::new(1).with_style(style.expect("the template is well-formed")),
     };
     std::fs::create_dir_all(&arguments.out)?;
-    let experiments: [fn(&Bench) -> Result<Table>; 4] = [
+    let experiments: [fn(&Bench) -> Result<Table>; 9] = [
         generation::identity,
+        generation::clone_face,
+        generation::local_features,
         restoration::sizes,
         restoration::exchange,
+        control::landmarks,
+        control::skeletons,
+        control::cost,
         judge::ceiling,
     ];
     let mut tables = Vec::new();
@@ -97,16 +119,45 @@ fn run(arguments: &Arguments) -> Result<()> {
 }
 
 impl Bench {
-    /// One value per scene, with a bar.
-    fn each<T>(&self, what: &str, mut of: impl FnMut(u64) -> Result<T>) -> Result<Vec<T>> {
+    /// One value per scene, with a bar; as many at once as there are threads.
+    fn each<T: Send>(
+        &self,
+        what: &str,
+        of: impl Fn(u64) -> Result<T> + Send + Sync,
+    ) -> Result<Vec<T>> {
         self.bar.reset();
         self.bar.set_length(self.scenes);
         self.bar.set_message(what.to_owned());
-        let mut found = Vec::new();
-        for scene in 0..self.scenes {
-            found.push(of(self.studio.seed + scene)?);
+        let scenes = (0..self.scenes).into_par_iter().map(|scene| {
+            let found = of(self.studio.seed + scene)?;
             self.bar.inc(1);
+            Ok(found)
+        });
+        scenes.collect()
+    }
+
+    /// Everyone of a scene, as a picture shows them.
+    fn see(&self, scene: &Scene, picture: &RgbImage) -> Result<Vec<Seen>> {
+        self.judge.see((&self.studio, &self.crowd), scene, picture)
+    }
+
+    /// Where a network lies that may be in the box or not; what is in neither place is noted.
+    fn network(&self, name: &str) -> Option<PathBuf> {
+        let places = [PathBuf::from(IN_THE_BOX), self.trained.clone()];
+        let found = places.into_iter().map(|place| place.join(name));
+        let found = found.into_iter().find(|place| place.exists());
+        if found.is_none() {
+            self.noted().insert(format!("`{name}`"));
         }
-        Ok(found)
+        found
+    }
+
+    /// Networks that were looked for and not there.
+    fn missing(&self) -> Vec<String> {
+        self.noted().iter().cloned().collect()
+    }
+
+    fn noted(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.missing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

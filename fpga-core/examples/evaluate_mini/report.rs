@@ -7,13 +7,14 @@ use anyhow::Result;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::Bench;
+use crate::{Bench, plot};
 
 #[derive(Serialize)]
 pub(crate) struct Table {
-    title: String,
-    head: Vec<String>,
-    rows: Vec<(String, Vec<f64>)>,
+    pub(crate) title: String,
+    /// What the rows are, then the columns.
+    pub(crate) head: Vec<String>,
+    pub(crate) rows: Vec<(String, Vec<f64>)>,
 }
 
 impl Table {
@@ -30,6 +31,15 @@ impl Table {
         self.rows.push((name.to_owned(), values));
     }
 
+    /// Its name in letters and dashes.
+    fn file(&self) -> String {
+        let words = self
+            .title
+            .split(|letter: char| !letter.is_ascii_alphanumeric());
+        let words: Vec<_> = words.filter(|word| !word.is_empty()).take(4).collect();
+        words.join("-").to_lowercase()
+    }
+
     pub(crate) fn markdown(&self) -> String {
         let mut text = format!("## {}\n\n| {} |\n", self.title, self.head.join(" | "));
         writeln!(text, "|{}", "---|".repeat(self.head.len())).expect("a string takes all");
@@ -42,7 +52,7 @@ impl Table {
 }
 
 /// Whole numbers as they are, shares of a hundred with one digit, cosines with three.
-fn short(value: f64) -> String {
+pub(crate) fn short(value: f64) -> String {
     match value {
         value if value.fract() == 0.0 => format!("{value}"),
         value if value.abs() > 1.0 => format!("{value:.1}"),
@@ -58,7 +68,21 @@ pub(crate) fn write(tables: &[Table], bench: &Bench, folder: &Path) -> Result<()
          people whom no network was trained on, from seed {seed}, by `cargo run --release --example evaluate_mini`.\n"
     );
     for table in tables {
-        write!(text, "\n{}", table.markdown())?;
+        let picture = format!("{}.png", table.file());
+        plot::draw(table).save(folder.join(&picture))?;
+        write!(
+            text,
+            "\n{}\n![{}]({picture})\n",
+            table.markdown(),
+            table.title
+        )?;
+    }
+    if !bench.missing().is_empty() {
+        let missing = bench.missing().join(", ");
+        writeln!(
+            text,
+            "\nNot measured, because no such network was there: {missing}."
+        )?;
     }
     std::fs::write(folder.join("evaluation.md"), text)?;
     let numbers = json!({ "scenes": scenes, "steps": steps, "seed": seed, "tables": tables });

@@ -10,10 +10,15 @@
 //! --face FILE` does the same with a real checkpoint, an IP-Adapter-FaceID and an ArcFace network for it.
 
 mod cast;
+#[path = "../shared/head.rs"]
 mod head;
 mod jobs;
+#[path = "../shared/page.rs"]
+mod page;
 mod sheet;
+#[path = "../shared/spoilt.rs"]
 mod spoilt;
+#[path = "../shared/studio.rs"]
 mod studio;
 
 use std::path::{Path, PathBuf};

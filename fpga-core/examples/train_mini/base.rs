@@ -22,8 +22,8 @@ use image::imageops::replace;
 use serde_json::json;
 
 use crate::recipe::{
-    BASE_BATCH, BASE_RATE, BASE_STEPS, HELD_OUT, REFINE_RATE, REFINE_STEPS, SEED, SIDE, STRANGERS,
-    course, face_projection, scheduler, unet,
+    ADAPT_RATE, ADAPT_STEPS, BASE_BATCH, BASE_RATE, BASE_STEPS, HELD_OUT, REFINE_RATE,
+    REFINE_STEPS, SEED, SIDE, STRANGERS, course, face_projection, scheduler, unet,
 };
 use crate::scenes::Scenes;
 use crate::stage::Place;
@@ -39,9 +39,17 @@ pub(crate) fn train(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
 
 /// Trains both once more, from where they are; gives back what was written.
 pub(crate) fn refine(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
+    again(place, device, (course(REFINE_STEPS, REFINE_RATE), 1 << 32))
+}
+
+/// The same for a recogniser that has changed since.
+pub(crate) fn adapt(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
+    again(place, device, (course(ADAPT_STEPS, ADAPT_RATE), 2 << 32))
+}
+
+fn again(place: &Place, device: &Device, plan: (LearnerConfig, u64)) -> Result<Vec<PathBuf>> {
     let model = LEARNS.prepare(place.people(&device.clone().autodiff())?, SEED)?;
-    let plan = course(REFINE_STEPS, REFINE_RATE);
-    learn(place, device, model, (plan, 1 << 32))
+    learn(place, device, model, plan)
 }
 
 /// With the batches from number `first` on.

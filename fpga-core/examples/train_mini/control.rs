@@ -20,6 +20,15 @@ use crate::recipe::{
 use crate::scenes::Scenes;
 use crate::stage::Place;
 
+/// Both in turn.
+const BOTH: [Modality; 2] = [Modality::Skeleton, Modality::Landmark];
+/// What learns of a RepControlNet.
+const BRANCHES: Trainable = Trainable::Modal {
+    layers: ModalLayers::Lite,
+    share: 0.1,
+    sets: ModalSets::Shared,
+};
+
 /// Trains the ControlNet; gives back what was written.
 pub(crate) fn controlnet(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
     let fresh = |unet: UNet, _: &Device| {
@@ -28,30 +37,39 @@ pub(crate) fn controlnet(place: &Place, device: &Device) -> Result<Vec<PathBuf>>
             ..Networks::new(unet)
         })
     };
-    train(Trainable::ControlNet, "controlnet", fresh, (place, device))
+    let learns = Trainable::ControlNet;
+    train((learns, "controlnet", BOTH), fresh, (place, device))
 }
 
 /// Trains the RepControlNet; gives back what was written.
 pub(crate) fn rep_controlnet(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
-    let learns = Trainable::Modal {
-        layers: ModalLayers::Lite,
-        share: 0.1,
-        sets: ModalSets::Shared,
-    };
-    let fresh = |unet: UNet, device: &Device| {
-        let channels = unet.config().encoder.stages[0].channels;
-        let encoder = ConditionEncoder::fresh(3, &CONDITION_WIDTHS, channels, (SEED, device));
-        Ok(Networks {
-            encoder: Some(encoder),
-            ..Networks::new(unet)
-        })
-    };
-    train(learns, "repcontrolnet", fresh, (place, device))
+    let what = (BRANCHES, "repcontrolnet", BOTH);
+    train(what, with_encoder, (place, device))
+}
+
+/// Trains one with skeletons alone, for as many steps, to compare.
+pub(crate) fn skeletons(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
+    let what = (BRANCHES, "repcontrolnet_skeleton", [Modality::Skeleton; 2]);
+    train(what, with_encoder, (place, device))
+}
+
+/// Trains one with landmarks alone, for as many steps, to compare.
+pub(crate) fn landmarks(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
+    let what = (BRANCHES, "repcontrolnet_landmark", [Modality::Landmark; 2]);
+    train(what, with_encoder, (place, device))
+}
+
+fn with_encoder(unet: UNet, device: &Device) -> Result<Networks> {
+    let channels = unet.config().encoder.stages[0].channels;
+    let encoder = ConditionEncoder::fresh(3, &CONDITION_WIDTHS, channels, (SEED, device));
+    Ok(Networks {
+        encoder: Some(encoder),
+        ..Networks::new(unet)
+    })
 }
 
 fn train(
-    learns: Trainable,
-    folder: &str,
+    (learns, folder, lessons): (Trainable, &str, [Modality; 2]),
     fresh: impl Fn(UNet, &Device) -> Result<Networks>,
     (place, device): (&Place, &Device),
 ) -> Result<Vec<PathBuf>> {
@@ -71,19 +89,17 @@ fn train(
         let scenes = &scenes;
         Computed::new(move |at| scenes.controlled(at, CONTROL_BATCH, modality))
     };
-    let source = Alternating::new(of(Modality::Skeleton), of(Modality::Landmark));
+    let source = Alternating::new(of(lessons[0]), of(lessons[1]));
     let nothing = |_: &Trainee| Ok(Vec::new());
     let start = (objective.clone(), model, source);
     let Some(model) = place.train(start, course(CONTROL_STEPS, CONTROL_RATE), nothing)? else {
         return Ok(Vec::new());
     };
     let strangers = scenes.of(STRANGERS);
-    for modality in [Modality::Skeleton, Modality::Landmark] {
+    for modality in lessons {
         let batch = |at| strangers.controlled(HELD_OUT + at, CONTROL_BATCH, modality);
-        println!(
-            "{modality:?}: {}",
-            held_out_loss(&objective, &model, batch)?
-        );
+        let loss = held_out_loss(&objective, &model, batch)?;
+        println!("{modality:?}: {loss}");
     }
     Ok(learns.save(&model, place.into.join(folder), Storage::F16)?)
 }

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Stages: autoencoder, face recogniser, face parser, the two halves of CLIP, UNet with identity adapter, control, Clone
-//! Face Tuning. Each writes `metrics.jsonl`, `loss.png`, samples and
+//! Face Tuning, local features. Each writes `metrics.jsonl`, `loss.png`, samples and
 //! checkpoints under `--runs`, goes on where it was interrupted, and leaves its network in `--into`, in the
 //! layout that the loaders read. Everything follows from the recipe and its seed. People from number
 //! 1,000,000 on are never trained on: they are for measuring.
@@ -14,10 +14,12 @@ mod autoencoder;
 mod base;
 mod clip;
 mod clone;
+mod closely;
 mod control;
 mod face;
-#[path = "../portrait/head.rs"]
+#[path = "../shared/head.rs"]
 mod head;
+mod local;
 mod parser;
 mod people;
 mod recipe;
@@ -70,12 +72,24 @@ enum Network {
     Base,
     /// Both once more, from where they are.
     Refine,
+    /// The recogniser once more, with hair that comes and goes.
+    RefineFace,
+    /// The parser once more, with small and blurred faces.
+    RefineParser,
+    /// UNet and adapter once more, for the refined recogniser.
+    Adapt,
     /// A ControlNet for skeletons and landmarks.
     ControlNet,
     /// The same, to be merged into the UNet.
     RepControlNet,
+    /// The latter for skeletons alone, to compare.
+    OnlySkeletons,
+    /// And for landmarks alone.
+    OnlyLandmarks,
     /// The identity adapter once more, by Clone Face Tuning.
     Clone,
+    /// And with local features of the face, in ConsistentID's manner.
+    Local,
 }
 
 fn main() -> ExitCode {
@@ -102,9 +116,15 @@ fn run(arguments: &Arguments) -> Result<()> {
             Network::Clip => clip::train,
             Network::Base => base::train,
             Network::Refine => base::refine,
+            Network::RefineFace => face::refine,
+            Network::RefineParser => parser::refine,
+            Network::Adapt => base::adapt,
             Network::ControlNet => control::controlnet,
             Network::RepControlNet => control::rep_controlnet,
+            Network::OnlySkeletons => control::skeletons,
+            Network::OnlyLandmarks => control::landmarks,
             Network::Clone => clone::train,
+            Network::Local => local::train,
         };
         let name = format!("{network:?}").to_lowercase();
         let place = Place {

@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use fpga_core::Error;
-use fpga_core::data::portrait::{Drawing, Framing, Person, Scene, SceneSampler};
+use fpga_core::data::portrait::{Framing, Person, Scene, SceneSampler};
 use fpga_core::face::{Landmarks5, align_face};
 use image::RgbImage;
 
-use crate::recipe::SEED;
+use crate::recipe::{SEED, TRAINED};
 
 /// Numbers that follow from a seed: SplitMix64.
 pub(crate) struct Numbers(u64);
@@ -53,16 +53,7 @@ pub(crate) fn group(
 ) -> Result<(Scene, Vec<u64>), Error> {
     let framing = [Framing::Portrait, Framing::Half, Framing::Half];
     let count = 1 + numbers.below(3);
-    let sampler = SceneSampler {
-        framing: framing[(count - 1) as usize],
-        ..SceneSampler::new(side)
-    };
-    let who: Vec<u64> = (0..count).map(|_| numbers.of(crowd)).collect();
-    let people: Vec<_> = who
-        .iter()
-        .map(|&number| Person::from_seed(number))
-        .collect();
-    Ok((sampler.scene(&people, numbers.next())?, who))
+    gathered(numbers, crowd, (count, framing[count as usize - 1], side))
 }
 
 /// One person from near, as [`group`] gives it.
@@ -71,28 +62,41 @@ pub(crate) fn near(
     crowd: &Range<u64>,
     side: u32,
 ) -> Result<(Scene, Vec<u64>), Error> {
-    let who = numbers.of(crowd);
-    let sampler = SceneSampler {
-        framing: Framing::Portrait,
-        ..SceneSampler::new(side)
-    };
-    let scene = sampler.scene(&[Person::from_seed(who)], numbers.next())?;
-    Ok((scene, vec![who]))
+    gathered(numbers, crowd, (1, Framing::Portrait, side))
 }
 
-/// One person from near, without a hat.
-fn portrait(numbers: &mut Numbers, person: u64, side: u32) -> Result<Drawing, Error> {
-    let sampler = SceneSampler::new(side);
-    sampler
-        .portrait(&Person::from_seed(person), numbers.next())?
-        .draw()
+/// This many people out of a crowd.
+pub(crate) fn gathered(
+    numbers: &mut Numbers,
+    crowd: &Range<u64>,
+    (count, framing, side): (u64, Framing, u32),
+) -> Result<(Scene, Vec<u64>), Error> {
+    let sampler = SceneSampler {
+        framing,
+        ..SceneSampler::new(side)
+    };
+    let who: Vec<u64> = (0..count).map(|_| numbers.of(crowd)).collect();
+    let people: Vec<_> = { who.iter() }
+        .map(|&number| Person::from_seed(number))
+        .collect();
+    Ok((sampler.scene(&people, numbers.next())?, who))
+}
+
+/// Somebody with the hair of someone else.
+pub(crate) fn with_other_hair(numbers: &mut Numbers, person: Person) -> Person {
+    let other = Person::from_seed(numbers.of(&TRAINED));
+    Person {
+        hair: other.hair,
+        ..person
+    }
 }
 
 /// A person's face as recognition sees it, from a picture of 64 to 160 pixels, cut out as exactly as the
 /// landmarks of a detector are.
-pub(crate) fn aligned(numbers: &mut Numbers, person: u64) -> Result<RgbImage, Error> {
+pub(crate) fn aligned(numbers: &mut Numbers, person: &Person) -> Result<RgbImage, Error> {
     let side = 64 + numbers.below(97) as u32;
-    let drawing = portrait(numbers, person, side)?;
+    let scene = SceneSampler::new(side).portrait(person, numbers.next())?;
+    let drawing = scene.draw()?;
     let landmarks = shaken(numbers, &drawing.figures[0].landmarks)?;
     align_face(&drawing.picture, &landmarks)
 }

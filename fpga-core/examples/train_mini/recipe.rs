@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use fpga_core::face::{ArcFaceConfig, BiSeNetConfig, ResidualStage};
 use fpga_core::identity::projector::FaceProjectionConfig;
+use fpga_core::nn::PerceiverConfig;
 use fpga_core::train::diffusion::CloneFaceTuning;
 use fpga_core::train::{
     AngularMargin, Course, LearnerConfig, LearningRate, Parsing, Reconstruction,
@@ -73,6 +74,12 @@ pub(crate) fn face() -> ArcFaceConfig {
 pub(crate) const FACE_BATCH: u64 = 32;
 pub(crate) const FACE_STEPS: u64 = 3000;
 pub(crate) const FACE_RATE: f64 = 1e-3;
+/// People whom it is refined with; more than half of them it has never seen.
+pub(crate) const REFINE_KNOWN: u64 = 4096;
+/// How often somebody has another's hair then: hair says little about whose face it is.
+pub(crate) const OTHER_HAIR: f32 = 0.5;
+pub(crate) const REFINE_FACE_STEPS: u64 = 3000;
+pub(crate) const REFINE_FACE_RATE: f64 = 1e-3;
 /// Drawn people are fewer and more alike than photographed ones: a smaller scale and margin than the paper's.
 pub(crate) const FACE_LOSS: AngularMargin = AngularMargin {
     scale: 24.0,
@@ -150,6 +157,8 @@ pub(crate) const BASE_STEPS: u64 = 4000;
 pub(crate) const BASE_RATE: f64 = 8e-4;
 pub(crate) const REFINE_STEPS: u64 = 1800;
 pub(crate) const REFINE_RATE: f64 = 5e-4;
+pub(crate) const ADAPT_STEPS: u64 = 5000;
+pub(crate) const ADAPT_RATE: f64 = 6e-4;
 
 /// Widths of what reads condition pictures, which are four times as large as latents.
 pub(crate) const CONDITION_WIDTHS: [usize; 3] = [8, 16, 32];
@@ -166,6 +175,24 @@ pub(crate) const CLONE_TUNING: CloneFaceTuning = CloneFaceTuning {
     elsewhere: 0.1,
     clone: 0.2,
 };
+
+/// What reads CLIP's hidden states for an identity, and for a part of a face: one layer.
+pub(crate) fn perceiver() -> PerceiverConfig {
+    PerceiverConfig {
+        context_width: WIDTH,
+        width: WIDTH,
+        attention_width: WIDTH,
+        heads: 1,
+        inner_width: 2 * WIDTH,
+        layers: 1,
+        output_width: WIDTH,
+    }
+}
+
+pub(crate) const LOCAL_POOL: u64 = 4096;
+pub(crate) const LOCAL_BATCH: u64 = 16;
+pub(crate) const LOCAL_STEPS: u64 = 1000;
+pub(crate) const LOCAL_RATE: f64 = 5e-4;
 
 /// An eighth as wide as the released parser, with a block per stage.
 pub(crate) fn parser() -> BiSeNetConfig {
@@ -184,6 +211,10 @@ pub(crate) const PARSER_SIDE: u32 = 256;
 pub(crate) const PARSER_BATCH: u64 = 8;
 pub(crate) const PARSER_STEPS: u64 = 3000;
 pub(crate) const PARSER_RATE: f64 = 2e-3;
+/// Pictures are drawn this large when it is refined, and cut out; most lost detail before.
+pub(crate) const REFINE_PARSER_SIDES: [u32; 3] = [256, 384, 512];
+pub(crate) const REFINE_PARSER_STEPS: u64 = 3000;
+pub(crate) const REFINE_PARSER_RATE: f64 = 1e-3;
 pub(crate) const PARSER_LOSS: Parsing = Parsing {
     hard_below: 0.7,
     least: 1.0 / 16.0,

@@ -9,7 +9,7 @@ use anyhow::Result;
 use burn::tensor::{Device, Int, Tensor};
 use fpga_core::Error;
 use fpga_core::control::{draw_landmarks5, draw_skeleton};
-use fpga_core::data::portrait::Wording;
+use fpga_core::data::portrait::{Person, Wording};
 use fpga_core::face::{ArcFaceEmbedder, FaceBox, MaskShape, SEEN, face_region};
 use fpga_core::identity::projector::IdentityFeatures;
 use fpga_core::text::{ClipText, ClipTokenizer};
@@ -29,11 +29,11 @@ use crate::words;
 #[derive(Clone)]
 pub(crate) struct Scenes {
     pub(crate) vae: AutoencoderKl,
-    reader: ClipText,
-    tokenizer: ClipTokenizer,
-    embedder: ArcFaceEmbedder,
-    device: Device,
-    crowd: Range<u64>,
+    pub(crate) reader: ClipText,
+    pub(crate) tokenizer: ClipTokenizer,
+    pub(crate) embedder: ArcFaceEmbedder,
+    pub(crate) device: Device,
+    pub(crate) crowd: Range<u64>,
     known: Arc<Mutex<HashMap<u64, Scene>>>,
 }
 
@@ -160,7 +160,9 @@ impl Scenes {
                 true => rectangle(&head(&figure.face)?),
                 false => face_region(MaskShape::Box(&figure.face), [SIDE; 2])?,
             };
-            let face = self.embedder.embed_aligned(&aligned(numbers, person)?)?;
+            let face = self
+                .embedder
+                .embed_aligned(&aligned(numbers, &Person::from_seed(person))?)?;
             let face = Tensor::<1>::from_floats(face.unit().as_slice(), &self.device);
             let face = if somebody { face } else { face.zeros_like() };
             faces.push(FaceTarget {
@@ -196,7 +198,7 @@ fn together(scenes: Vec<Scene>) -> DiffusionBatch {
 }
 
 /// The pixels of a box.
-fn rectangle(place: &FaceBox) -> Array2<f32> {
+pub(crate) fn rectangle(place: &FaceBox) -> Array2<f32> {
     let [left, top, right, bottom] = place.edges();
     let side = SIDE as usize;
     Array2::from_shape_fn((side, side), |(y, x)| {
