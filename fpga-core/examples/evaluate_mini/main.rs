@@ -30,7 +30,7 @@ use std::process::ExitCode;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use fpga_core::RgbImage;
 use indicatif::{ProgressBar, ProgressStyle};
 use rayon::prelude::*;
@@ -45,6 +45,9 @@ use studio::{IN_THE_BOX, Studio, StudioArguments};
 struct Arguments {
     #[command(flatten)]
     studio: StudioArguments,
+    /// Which experiments; all, if none is named.
+    #[arg(long, value_enum, num_args = 1..)]
+    only: Vec<Experiment>,
     /// Scenes of every experiment.
     #[arg(long, default_value_t = 200)]
     scenes: u64,
@@ -57,6 +60,45 @@ struct Arguments {
     /// Where the tables go.
     #[arg(long, default_value = "out/evaluation")]
     out: PathBuf,
+}
+
+/// What is measured, in the order of the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Experiment {
+    /// One to four given people, with masks and without.
+    Identity,
+    /// Before and after Clone Face Tuning.
+    CloneFace,
+    /// With local features of the face and without.
+    LocalFeatures,
+    /// Restored faces of several sizes.
+    Restoration,
+    /// Exchanged faces.
+    Exchange,
+    /// Landmarks as they were asked for.
+    Landmarks,
+    /// Skeletons as they were asked for.
+    Skeletons,
+    /// What control costs.
+    Cost,
+    /// What the judges can do.
+    Ceiling,
+}
+
+impl Experiment {
+    fn run(self, bench: &Bench) -> Result<Table> {
+        match self {
+            Self::Identity => generation::identity(bench),
+            Self::CloneFace => generation::clone_face(bench),
+            Self::LocalFeatures => generation::local_features(bench),
+            Self::Restoration => restoration::sizes(bench),
+            Self::Exchange => restoration::exchange(bench),
+            Self::Landmarks => control::landmarks(bench),
+            Self::Skeletons => control::skeletons(bench),
+            Self::Cost => control::cost(bench),
+            Self::Ceiling => judge::ceiling(bench),
+        }
+    }
 }
 
 /// What all experiments share.
@@ -93,20 +135,13 @@ fn run(arguments: &Arguments) -> Result<()> {
         bar: ProgressBar::new(1).with_style(style.expect("the template is well-formed")),
     };
     std::fs::create_dir_all(&arguments.out)?;
-    let experiments: [fn(&Bench) -> Result<Table>; 9] = [
-        generation::identity,
-        generation::clone_face,
-        generation::local_features,
-        restoration::sizes,
-        restoration::exchange,
-        control::landmarks,
-        control::skeletons,
-        control::cost,
-        judge::ceiling,
-    ];
+    let experiments = match arguments.only.as_slice() {
+        [] => Experiment::value_variants(),
+        named => named,
+    };
     let mut tables = Vec::new();
     for experiment in experiments {
-        tables.push(experiment(&bench)?);
+        tables.push(experiment.run(&bench)?);
         // After each, so that an interruption leaves what was measured.
         report::write(&tables, &bench, &arguments.out)?;
     }

@@ -22,8 +22,8 @@ use image::imageops::replace;
 use serde_json::json;
 
 use crate::recipe::{
-    ADAPT_RATE, ADAPT_STEPS, BASE_BATCH, BASE_RATE, BASE_STEPS, HELD_OUT, REFINE_RATE,
-    REFINE_STEPS, SEED, SIDE, STRANGERS, course, face_projection, scheduler, unet,
+    ADAPT_FACES, ADAPT_RATE, ADAPT_STEPS, BASE_BATCH, BASE_RATE, BASE_STEPS, FACES, HELD_OUT,
+    REFINE_RATE, REFINE_STEPS, SEED, SIDE, STRANGERS, course, face_projection, scheduler, unet,
 };
 use crate::scenes::Scenes;
 use crate::stage::Place;
@@ -31,44 +31,76 @@ use crate::stage::Place;
 /// What learns here.
 const LEARNS: Trainable = Trainable::Joint;
 
+/// What a training shows, and what counts.
+struct Lesson {
+    plan: LearnerConfig,
+    /// Number of the first batch.
+    first: u64,
+    /// Up to four people instead of three.
+    crowds: bool,
+    /// How much more faces count.
+    faces: f64,
+}
+
 /// Trains both from nothing; gives back what was written.
 pub(crate) fn train(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
-    let model = LEARNS.prepare(fresh(&device.clone().autodiff())?, SEED)?;
-    learn(place, device, model, (course(BASE_STEPS, BASE_RATE), 0))
+    let lesson = Lesson {
+        plan: course(BASE_STEPS, BASE_RATE),
+        first: 0,
+        crowds: false,
+        faces: FACES,
+    };
+    learn(place, device, fresh, lesson)
 }
 
 /// Trains both once more, from where they are; gives back what was written.
 pub(crate) fn refine(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
-    again(place, device, (course(REFINE_STEPS, REFINE_RATE), 1 << 32))
+    let lesson = Lesson {
+        plan: course(REFINE_STEPS, REFINE_RATE),
+        first: 1 << 32,
+        crowds: false,
+        faces: FACES,
+    };
+    learn(place, device, |device| Ok(place.people(device)?), lesson)
 }
 
-/// The same for a recogniser that has changed since.
+/// The same for a recogniser that has changed since, with other scenes.
 pub(crate) fn adapt(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
-    again(place, device, (course(ADAPT_STEPS, ADAPT_RATE), 2 << 32))
+    let lesson = Lesson {
+        plan: course(ADAPT_STEPS, ADAPT_RATE),
+        first: 2 << 32,
+        crowds: true,
+        faces: ADAPT_FACES,
+    };
+    learn(place, device, |device| Ok(place.people(device)?), lesson)
 }
 
-fn again(place: &Place, device: &Device, plan: (LearnerConfig, u64)) -> Result<Vec<PathBuf>> {
-    let model = LEARNS.prepare(place.people(&device.clone().autodiff())?, SEED)?;
-    learn(place, device, model, plan)
-}
-
-/// With the batches from number `first` on.
 fn learn(
     place: &Place,
     device: &Device,
-    model: Trainee,
-    (plan, first): (LearnerConfig, u64),
+    networks: impl Fn(&Device) -> Result<Networks>,
+    lesson: Lesson,
 ) -> Result<Vec<PathBuf>> {
+    let model = LEARNS.prepare(networks(&device.clone().autodiff())?, SEED)?;
     let scenes = Scenes::open(&place.into, device)?;
-    let objective = objective(&scenes)?;
+    let scenes = match lesson.crowds {
+        true => scenes.of_crowds(),
+        false => scenes,
+    };
+    let objective = DiffusionObjective {
+        focus: Focus::Faces {
+            extra: lesson.faces,
+        },
+        ..objective(&scenes)?
+    };
     let shown = scenes.of(STRANGERS).batch(HELD_OUT, 8)?;
     let latents = scenes.vae.unscale(shown.latents.clone());
     let truth = tensor_to_pictures(scenes.vae.decode(latents))?;
     let samples = samples(&scenes, shown)?;
-    let source = Computed::new(|at| scenes.batch(first + at, BASE_BATCH));
+    let source = Computed::new(|at| scenes.batch(lesson.first + at, BASE_BATCH));
     let start = (objective.clone(), model, source);
     let draw = |model: &Trainee| Ok(vec![sheet(&truth, &samples.draw(model)?)]);
-    let Some(model) = place.train(start, plan, draw)? else {
+    let Some(model) = place.train(start, lesson.plan, draw)? else {
         return Ok(Vec::new());
     };
     let strangers = scenes.of(STRANGERS);
@@ -145,7 +177,7 @@ pub(crate) fn objective(scenes: &Scenes) -> Result<DiffusionObjective> {
     let schedule = NoiseSchedule::new(&schedule, BetaRange::STABLE_DIFFUSION)?;
     Ok(DiffusionObjective {
         snr_limit: Some(5.0),
-        focus: Focus::Faces { extra: 1.0 },
+        focus: Focus::Faces { extra: FACES },
         drop: ConditionDrop {
             text: 0.1,
             ..ConditionDrop::NONE

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use fpga_core::data::portrait::{Drawing, Framing};
+use fpga_core::data::portrait::{Drawing, SceneSampler};
 use fpga_core::face::BiSeNet;
 use fpga_core::nn::{make_parameters, randomize};
 use fpga_core::train::{Computed, Draw, LabelledPictures, LearnerConfig, Objective};
@@ -17,7 +17,7 @@ use image::imageops::{FilterType, crop_imm, resize};
 use ndarray::{Array2, s};
 use rayon::prelude::*;
 
-use crate::people::{Numbers, gathered, group};
+use crate::people::{Numbers, framing, gathered, group};
 use crate::recipe::{
     HELD_OUT, PARSER_BATCH, PARSER_LOSS, PARSER_RATE, PARSER_SIDE, PARSER_STEPS,
     REFINE_PARSER_RATE, REFINE_PARSER_SIDES, REFINE_PARSER_STEPS, SEED, STRANGERS, TRAINED, course,
@@ -102,12 +102,11 @@ fn whole(numbers: &mut Numbers, crowd: &Range<u64>) -> Result<Labelled, Error> {
 fn cut_out(numbers: &mut Numbers, crowd: &Range<u64>) -> Result<Labelled, Error> {
     let side = REFINE_PARSER_SIDES[numbers.below(3) as usize];
     let count = 1 + numbers.below(4);
-    let framing = match count {
-        1 => Framing::Portrait,
-        _ => Framing::Half,
+    let sampler = SceneSampler {
+        framing: framing(count),
+        ..SceneSampler::new(side)
     };
-    let Drawing { picture, parts, .. } =
-        gathered(numbers, crowd, (count, framing, side))?.0.draw()?;
+    let Drawing { picture, parts, .. } = gathered(numbers, crowd, (count, sampler))?.0.draw()?;
     let [x, y] = [0; 2].map(|_: u32| numbers.below(u64::from(side - PARSER_SIDE) + 1) as u32);
     let (left, top, wide) = (x as usize, y as usize, PARSER_SIDE as usize);
     let parts = parts

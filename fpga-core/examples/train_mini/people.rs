@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use fpga_core::Error;
-use fpga_core::data::portrait::{Framing, Person, Scene, SceneSampler};
+use fpga_core::data::portrait::{Framing, Person, Scene, SceneSampler, Style};
 use fpga_core::face::{Landmarks5, align_face};
 use image::RgbImage;
 
@@ -51,9 +51,38 @@ pub(crate) fn group(
     crowd: &Range<u64>,
     side: u32,
 ) -> Result<(Scene, Vec<u64>), Error> {
-    let framing = [Framing::Portrait, Framing::Half, Framing::Half];
     let count = 1 + numbers.below(3);
-    gathered(numbers, crowd, (count, framing[count as usize - 1], side))
+    let sampler = SceneSampler {
+        framing: framing(count),
+        ..SceneSampler::new(side)
+    };
+    gathered(numbers, crowd, (count, sampler))
+}
+
+/// Up to four people without hats, most of them painted, as [`group`] gives them.
+pub(crate) fn crowd(
+    numbers: &mut Numbers,
+    crowd: &Range<u64>,
+    side: u32,
+) -> Result<(Scene, Vec<u64>), Error> {
+    let count = 1 + numbers.below(4);
+    let mut styles = Style::ALL.to_vec();
+    styles.resize(2 * styles.len(), Style::Painted);
+    let sampler = SceneSampler {
+        framing: framing(count),
+        styles,
+        hats: false,
+        ..SceneSampler::new(side)
+    };
+    gathered(numbers, crowd, (count, sampler))
+}
+
+/// The nearer, the fewer there are.
+pub(crate) fn framing(people: u64) -> Framing {
+    match people {
+        1 => Framing::Portrait,
+        _ => Framing::Half,
+    }
 }
 
 /// One person from near, as [`group`] gives it.
@@ -62,19 +91,19 @@ pub(crate) fn near(
     crowd: &Range<u64>,
     side: u32,
 ) -> Result<(Scene, Vec<u64>), Error> {
-    gathered(numbers, crowd, (1, Framing::Portrait, side))
+    let sampler = SceneSampler {
+        framing: framing(1),
+        ..SceneSampler::new(side)
+    };
+    gathered(numbers, crowd, (1, sampler))
 }
 
 /// This many people out of a crowd.
 pub(crate) fn gathered(
     numbers: &mut Numbers,
     crowd: &Range<u64>,
-    (count, framing, side): (u64, Framing, u32),
+    (count, sampler): (u64, SceneSampler),
 ) -> Result<(Scene, Vec<u64>), Error> {
-    let sampler = SceneSampler {
-        framing,
-        ..SceneSampler::new(side)
-    };
     let who: Vec<u64> = (0..count).map(|_| numbers.of(crowd)).collect();
     let people: Vec<_> = { who.iter() }
         .map(|&number| Person::from_seed(number))

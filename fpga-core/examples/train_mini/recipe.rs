@@ -157,17 +157,20 @@ pub(crate) const BASE_STEPS: u64 = 4000;
 pub(crate) const BASE_RATE: f64 = 8e-4;
 pub(crate) const REFINE_STEPS: u64 = 1800;
 pub(crate) const REFINE_RATE: f64 = 5e-4;
-pub(crate) const ADAPT_STEPS: u64 = 5000;
+pub(crate) const ADAPT_STEPS: u64 = 6000;
 pub(crate) const ADAPT_RATE: f64 = 6e-4;
+/// How much more faces count than everything else; then, when the rest of the picture is learned, still more.
+pub(crate) const FACES: f64 = 1.0;
+pub(crate) const ADAPT_FACES: f64 = 3.0;
 
 /// Widths of what reads condition pictures, which are four times as large as latents.
 pub(crate) const CONDITION_WIDTHS: [usize; 3] = [8, 16, 32];
 pub(crate) const CONTROL_BATCH: u64 = 16;
-pub(crate) const CONTROL_STEPS: u64 = 2000;
+pub(crate) const CONTROL_STEPS: u64 = 1000;
 pub(crate) const CONTROL_RATE: f64 = 8e-4;
 
 pub(crate) const CLONE_BATCH: u64 = 16;
-pub(crate) const CLONE_STEPS: u64 = 1000;
+pub(crate) const CLONE_STEPS: u64 = 700;
 pub(crate) const CLONE_RATE: f64 = 4e-4;
 /// A little is asked of the rest of the picture, so that it does not fall apart.
 pub(crate) const CLONE_TUNING: CloneFaceTuning = CloneFaceTuning {

@@ -21,7 +21,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 
 use crate::head::head;
-use crate::people::{Numbers, aligned, group, near};
+use crate::people::{Numbers, aligned, crowd, group, near};
 use crate::recipe::{POOL, SIDE, TRAINED};
 use crate::words;
 
@@ -34,11 +34,15 @@ pub(crate) struct Scenes {
     pub(crate) embedder: ArcFaceEmbedder,
     pub(crate) device: Device,
     pub(crate) crowd: Range<u64>,
+    /// Number of the first scene.
+    first: u64,
     known: Arc<Mutex<HashMap<u64, Scene>>>,
 }
 
 /// Scenes from this number on show one person from near.
 const NEAR: u64 = 1 << 32;
+/// And from this one on up to four people.
+const CROWDS: u64 = 2 << 32;
 
 /// What is known of a scene.
 #[derive(Clone)]
@@ -65,6 +69,7 @@ impl Scenes {
             embedder: ArcFaceEmbedder::new(face, device)?,
             device: device.clone(),
             crowd: TRAINED,
+            first: 0,
             known: Arc::default(),
         })
     }
@@ -78,9 +83,17 @@ impl Scenes {
         }
     }
 
+    /// Other scenes, with one person more.
+    pub(crate) fn of_crowds(&self) -> Self {
+        Self {
+            first: CROWDS,
+            ..self.clone()
+        }
+    }
+
     /// What a step learns from.
     pub(crate) fn batch(&self, at: u64, count: u64) -> Result<DiffusionBatch, Error> {
-        Ok(together(self.scenes(at, count, 0)?))
+        Ok(together(self.scenes(at, count, self.first)?))
     }
 
     /// With condition pictures: skeletons of groups, or landmarks of faces from near.
@@ -142,9 +155,10 @@ impl Scenes {
 
     fn read(&self, number: u64) -> Result<Scene, Error> {
         let numbers = &mut Numbers::new(number, 255);
-        let (scene, who) = match number >= NEAR {
-            true => near(numbers, &self.crowd, SIDE)?,
-            false => group(numbers, &self.crowd, SIDE)?,
+        let (scene, who) = match number / NEAR {
+            0 => group(numbers, &self.crowd, SIDE)?,
+            1 => near(numbers, &self.crowd, SIDE)?,
+            _ => crowd(numbers, &self.crowd, SIDE)?,
         };
         let wording = match numbers.chance(0.5) {
             true => Wording::Plain,
