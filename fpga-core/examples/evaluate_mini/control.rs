@@ -5,7 +5,6 @@ use anyhow::Result;
 use burn::module::Module;
 use fpga_core::RgbImage;
 use fpga_core::control::{ControlNet, RepControlNet, draw_landmarks5, draw_skeleton};
-use fpga_core::diffusion::Guidance;
 use fpga_core::face::{FacePart, SEEN};
 use fpga_core::pipeline::{
     Canvas, Control, ControlMode, GenerateRequest, Generated, ModalControl, Monitor,
@@ -185,7 +184,7 @@ impl Way {
         let mut request =
             GenerateRequest::new(scene.words.as_str(), Canvas::Blank { width, height });
         request.steps = bench.studio.steps;
-        request.guidance = Guidance::new(2.5);
+        request.guidance = bench.studio.guidance;
         request.seed = Some(seed);
         match &self.told {
             Told::Nothing => {}

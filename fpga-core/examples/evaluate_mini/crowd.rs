@@ -1,5 +1,7 @@
 //! Strangers, each known by one reference picture.
 
+use std::ops::Range;
+
 use anyhow::Result;
 use fpga_core::RgbImage;
 use fpga_core::data::portrait::{Drawing, Framing, Person, SceneSampler, Style, Wording};
@@ -8,10 +10,6 @@ use fpga_core::pipeline::{FaceReference, IdentityAdapter, IdentityTokens};
 use rayon::prelude::*;
 
 use crate::studio::Studio;
-
-/// People from this number on were never trained on; those whom the recipe's own figures are measured
-/// with come first.
-const STRANGERS: u64 = 1_100_000;
 
 pub(crate) struct Crowd(Vec<Stranger>);
 
@@ -38,10 +36,14 @@ pub(crate) struct Scene {
 }
 
 impl Crowd {
-    pub(crate) fn drawn(studio: &Studio, count: u64) -> Result<Self> {
-        let stranger = |index| {
-            let person = Person::from_seed(STRANGERS + index);
-            let drawing = painted(studio.size).portrait(&person, index)?.draw()?;
+    /// The people of these numbers.
+    pub(crate) fn drawn(studio: &Studio, numbers: Range<u64>) -> Result<Self> {
+        let first = numbers.start;
+        let stranger = |number| {
+            let person = Person::from_seed(number);
+            let drawing = painted(studio.size)
+                .portrait(&person, number - first)?
+                .draw()?;
             let landmarks = &drawing.figures[0].landmarks;
             let embedding = studio.embedder.embed(&drawing.picture, landmarks)?;
             Ok(Stranger {
@@ -50,7 +52,7 @@ impl Crowd {
                 picture: drawing.picture,
             })
         };
-        let strangers = (0..count).into_par_iter().map(stranger);
+        let strangers = numbers.into_par_iter().map(stranger);
         strangers.collect::<Result<_>>().map(Self)
     }
 

@@ -6,7 +6,6 @@ use std::slice;
 use anyhow::Result;
 use burn::tensor::Tensor;
 use fpga_core::RgbImage;
-use fpga_core::diffusion::Guidance;
 use fpga_core::identity::facial_prompt::PromptLayout;
 use fpga_core::identity::projector::Shortcut;
 use fpga_core::pipeline::{
@@ -171,7 +170,7 @@ fn request<'a>(
     let [width, height] = [bench.studio.size; 2];
     GenerateRequest {
         steps: bench.studio.steps,
-        guidance: Guidance::new(2.5),
+        guidance: bench.studio.guidance,
         seed: Some(seed),
         people: Some(People::new(adapter.attention(), identities)),
         ..GenerateRequest::new(scene.words.as_str(), Canvas::Blank { width, height })

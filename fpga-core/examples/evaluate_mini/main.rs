@@ -54,6 +54,10 @@ struct Arguments {
     /// Strangers among whom a face has to be found.
     #[arg(long, default_value_t = 200)]
     strangers: u64,
+    /// Number of the first of them: people from 1,000,000 on were never trained on. What is chosen by looking at
+    /// figures is to be chosen on others than these.
+    #[arg(long, default_value_t = 1_100_000)]
+    first: u64,
     /// Folder with networks that are not in the box: `controlnet`, `repcontrolnet`, `clone_face`, …
     #[arg(long, default_value = "out/train_mini/model")]
     trained: PathBuf,
@@ -126,7 +130,10 @@ fn run(arguments: &Arguments) -> Result<()> {
     let studio = Studio::open(&arguments.studio)?;
     let style = ProgressStyle::with_template("{msg:40} {bar:24} {pos}/{len} {eta}");
     let bench = Bench {
-        crowd: Crowd::drawn(&studio, arguments.strangers)?,
+        crowd: Crowd::drawn(
+            &studio,
+            arguments.first..arguments.first + arguments.strangers,
+        )?,
         judge: Judge::open(&studio)?,
         studio,
         scenes: arguments.scenes,

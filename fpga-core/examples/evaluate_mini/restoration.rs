@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 use fpga_core::RgbImage;
-use fpga_core::diffusion::Guidance;
 use fpga_core::face::{FaceBox, FaceEmbedder};
 use fpga_core::metrics::psnr;
 use fpga_core::pipeline::{
@@ -147,7 +146,7 @@ fn request<'a>(
     let words = format!("a painting of a {}", person.person.noun());
     let mut request = RestoreRequest::new(picture, vec![face], words.as_str());
     request.steps = studio.steps;
-    request.guidance = Guidance::new(2.5);
+    request.guidance = studio.guidance;
     request.seed = Some(seed);
     request.crop.size = studio.size;
     request.adapter = Some(studio.adapter.attention());

@@ -4,7 +4,6 @@ use anyhow::Result;
 use burn::tensor::Tensor;
 use fpga_core::RgbImage;
 use fpga_core::data::portrait::{Drawing, Wording};
-use fpga_core::diffusion::Guidance;
 use fpga_core::pipeline::{
     Canvas, Face, FaceIdentity, FaceRestorer, Gate, GenerateRequest, IdentityTokens, Monitor,
     People, Place, PortraitGenerator, PortraitIdentity, Recogniser, RestoreRequest,
@@ -39,8 +38,6 @@ pub(crate) const ALL: &[(&str, Job)] = &[
     ("exchanging a face", exchanged),
 ];
 
-/// How strongly words pull.
-const GUIDANCE: f64 = 2.5;
 /// How much of a degraded face is forgotten.
 const DEPTH: f64 = 0.8;
 /// Share of fresh noise in what a face is made of: what lost its detail leads back to noise that has none.
@@ -147,7 +144,7 @@ fn made(
     };
     let request = GenerateRequest {
         steps: studio.steps,
-        guidance: Guidance::new(GUIDANCE),
+        guidance: studio.guidance,
         seed: Some(studio.seed),
         people: Some(People::new(studio.adapter.attention(), people)),
         ..GenerateRequest::new(brief.words.as_str(), canvas)
@@ -220,7 +217,7 @@ fn request<'a>(
     let words = format!("a painting of a {}", given.person.noun());
     let mut request = RestoreRequest::new(picture, vec![face], words.as_str());
     request.steps = studio.steps;
-    request.guidance = Guidance::new(GUIDANCE);
+    request.guidance = studio.guidance;
     request.seed = Some(studio.seed);
     request.crop.size = studio.size;
     request.adapter = Some(studio.adapter.attention());

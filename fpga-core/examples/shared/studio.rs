@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
+use fpga_core::diffusion::Guidance;
 use fpga_core::face::ArcFaceEmbedder;
 use fpga_core::pipeline::{
     AdapterOptions, DeviceChoice, IdentityAdapter, LoadOptions, StableDiffusion,
@@ -31,6 +32,9 @@ pub(crate) struct StudioArguments {
     /// Steps of every picture.
     #[arg(long, default_value_t = 30)]
     steps: usize,
+    /// How strongly words and people pull.
+    #[arg(long, default_value_t = 2.5)]
+    guidance: f64,
     /// Of all noise, and of who is shown.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
@@ -47,6 +51,7 @@ pub(crate) struct Studio {
     /// Side of the pictures in pixels.
     pub(crate) size: u32,
     pub(crate) steps: usize,
+    pub(crate) guidance: Guidance,
     pub(crate) seed: u64,
 }
 
@@ -75,6 +80,7 @@ impl Studio {
             embedder: ArcFaceEmbedder::new(face, &device)?,
             size: arguments.size.unwrap_or(usual),
             steps: arguments.steps,
+            guidance: Guidance::new(arguments.guidance),
             seed: arguments.seed,
         })
     }
