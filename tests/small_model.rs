@@ -12,6 +12,7 @@ use fpga_core::pipeline::{
     AdapterOptions, Canvas, DeviceChoice, FaceReference, GenerateRequest, IdentityAdapter,
     LoadOptions, Monitor, People, Place, PortraitGenerator, PortraitIdentity, StableDiffusion,
 };
+use fpga_core::text::LongPrompt;
 use fpga_core::weights::{Storage, arcface_from_file, bisenet_from_file};
 
 /// People from this number on were never trained on.
@@ -36,7 +37,7 @@ fn detector() -> ParsedFaces<BiSeNetParser> {
     let path = folder().join("parser/parser.safetensors");
     let (network, _) = bisenet_from_file(&path, Storage::F32, &device()).unwrap();
     let parser = BiSeNetParser::new(network, &device()).unwrap();
-    ParsedFaces(parser.at_side(256).unwrap())
+    ParsedFaces(parser.at_side(512).unwrap())
 }
 
 fn sampler(framing: Framing) -> SceneSampler {
@@ -166,4 +167,28 @@ fn head(face: &FaceBox) -> FaceBox {
         bottom + 0.1 * high,
     )
     .unwrap()
+}
+
+/// Whoever asks before a job starts learns what a long prompt costs.
+#[test]
+fn estimates_of_memory_count_the_prompt() {
+    let model = StableDiffusion::load(folder(), &LoadOptions::default(), &device()).unwrap();
+    let denoise = |words: usize, long_prompt| {
+        let canvas = Canvas::Blank {
+            width: SIDE,
+            height: SIDE,
+        };
+        let request = GenerateRequest {
+            long_prompt,
+            ..GenerateRequest::new("hair ".repeat(words), canvas)
+        };
+        request.memory(&model).unwrap().denoise
+    };
+    let windows = LongPrompt::Split;
+    let [short, long, longer] = [10, 750, 1500].map(|words| denoise(words, windows));
+    assert!(short < long, "{short} and {long}");
+    // Ten windows and twenty: what they add grows with them, whatever two windows cost.
+    let more = (longer - long) as f64 / (long - short) as f64;
+    assert!((1.0..1.5).contains(&more), "{short}, {long}, {longer}");
+    assert_eq!(short, denoise(1500, LongPrompt::Truncate));
 }

@@ -153,7 +153,12 @@ impl Way {
             Modality::Skeleton => ("repcontrolnet_skeleton", "RepControlNet, skeletons only"),
             Modality::Landmark => ("repcontrolnet_landmark", "RepControlNet, landmarks only"),
         };
-        for (folder, name) in [("repcontrolnet", "RepControlNet"), single] {
+        let merged = [
+            ("repcontrolnet", "RepControlNet"),
+            ("repcontrolnet_lite", "RepControlNet, whole UNet"),
+            single,
+        ];
+        for (folder, name) in merged {
             let Some(path) = bench.network(folder) else {
                 continue;
             };

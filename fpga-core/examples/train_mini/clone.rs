@@ -20,7 +20,7 @@ const LEARNS: Trainable = Trainable::Identity { lora: None };
 
 /// Trains it; gives back what was written.
 pub(crate) fn train(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
-    let scenes = Scenes::open(&place.into, device)?;
+    let scenes = Scenes::open(&place.into, device)?.of_crowds();
     let tracked = device.clone().autodiff();
     let model = LEARNS.prepare(place.people(&tracked)?, SEED)?;
     let objective = DiffusionObjective {

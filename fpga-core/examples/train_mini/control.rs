@@ -23,11 +23,15 @@ use crate::stage::Place;
 /// Both in turn.
 const BOTH: [Modality; 2] = [Modality::Skeleton, Modality::Landmark];
 /// What learns of a RepControlNet.
-const BRANCHES: Trainable = Trainable::Modal {
-    layers: ModalLayers::Lite,
-    share: 0.1,
-    sets: ModalSets::Shared,
-};
+const BRANCHES: Trainable = branches(ModalLayers::Encoder);
+
+const fn branches(layers: ModalLayers) -> Trainable {
+    Trainable::Modal {
+        layers,
+        share: 0.1,
+        sets: ModalSets::Shared,
+    }
+}
 
 /// Trains the ControlNet; gives back what was written.
 pub(crate) fn controlnet(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
@@ -44,6 +48,12 @@ pub(crate) fn controlnet(place: &Place, device: &Device) -> Result<Vec<PathBuf>>
 /// Trains the RepControlNet; gives back what was written.
 pub(crate) fn rep_controlnet(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
     let what = (BRANCHES, "repcontrolnet", BOTH);
+    train(what, with_encoder, (place, device))
+}
+
+/// Trains one with branches in the whole UNet, to compare.
+pub(crate) fn everywhere(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
+    let what = (branches(ModalLayers::Lite), "repcontrolnet_lite", BOTH);
     train(what, with_encoder, (place, device))
 }
 

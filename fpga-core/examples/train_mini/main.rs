@@ -82,7 +82,9 @@ enum Network {
     ControlNet,
     /// The same, to be merged into the UNet.
     RepControlNet,
-    /// The latter for skeletons alone, to compare.
+    /// The latter with branches in the whole UNet, to compare.
+    Everywhere,
+    /// The same for skeletons alone, to compare.
     OnlySkeletons,
     /// And for landmarks alone.
     OnlyLandmarks,
@@ -121,6 +123,7 @@ fn run(arguments: &Arguments) -> Result<()> {
             Network::Adapt => base::adapt,
             Network::ControlNet => control::controlnet,
             Network::RepControlNet => control::rep_controlnet,
+            Network::Everywhere => control::everywhere,
             Network::OnlySkeletons => control::skeletons,
             Network::OnlyLandmarks => control::landmarks,
             Network::Clone => clone::train,

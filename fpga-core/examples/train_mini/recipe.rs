@@ -157,7 +157,7 @@ pub(crate) const BASE_STEPS: u64 = 4000;
 pub(crate) const BASE_RATE: f64 = 8e-4;
 pub(crate) const REFINE_STEPS: u64 = 1800;
 pub(crate) const REFINE_RATE: f64 = 5e-4;
-pub(crate) const ADAPT_STEPS: u64 = 6000;
+pub(crate) const ADAPT_STEPS: u64 = 7000;
 pub(crate) const ADAPT_RATE: f64 = 6e-4;
 /// How much more faces count than everything else; then, when the rest of the picture is learned, still more.
 pub(crate) const FACES: f64 = 1.0;

@@ -11,9 +11,11 @@ use super::canvas::Canvas;
 use super::generate::GenerateRequest;
 use super::model::StableDiffusion;
 use super::people::IdentityTokens;
+use super::prompt::Prompt;
 use super::restore::{FaceIdentity, RestoreRequest};
 use crate::control::ControlNetConfig;
 use crate::error::Result;
+use crate::text::LongPrompt;
 use crate::unet::{EncoderConfig, StageConfig, UNetConfig};
 use crate::vae::VaeConfig;
 
@@ -36,8 +38,11 @@ const MARGIN: u64 = 6;
 const PICTURE: u64 = 64;
 /// Faces that a picture is taken to have where they are searched for and nothing bounds them.
 const FACES: usize = 8;
-/// Tokens that a prompt usually has.
+/// Tokens that a prompt is taken to have at least.
 const TOKENS: u64 = 2 * 77;
+/// Values per token and column that a text model holds at once: a layer's input, queries, keys and values, and what
+/// is inside of its four times as wide feed-forward.
+const READING: u64 = 12;
 
 impl JobMemory {
     /// The largest of the phases: what must be free when the job starts.
@@ -94,9 +99,17 @@ impl GenerateRequest<'_> {
             let encoder = modality.net.encoder();
             2 * encoder.width() as u64 * area(size) + encoder.outputs() as u64 * area(latents)
         });
-        let denoise = denoising(model.unet.config(), controls, rows, latents)
-            + rows * people
-            + hints.sum::<u64>();
+        let change = self.prompt_change.iter();
+        let prompts = change
+            .flat_map(|change| [&change.prompt, &change.negative_prompt])
+            .chain([&self.prompt, &self.negative_prompt]);
+        let batch = Batch {
+            rows,
+            size: latents,
+            tokens: longest(model, prompts, self.long_prompt),
+        };
+        let denoise =
+            denoising(model.unet.config(), controls, batch) + rows * people + hints.sum::<u64>();
         let tile = self.tiling.map_or(size, |tiling| {
             size.map(|side| side.min(tiling.tile.max(8) as u64))
         });
@@ -123,7 +136,14 @@ impl RestoreRequest<'_> {
         let unet = model.unet.config();
         let control = self.landmark_control.iter();
         let control = control.map(|control| control.net.config());
-        let denoise = denoising(unet, control, rows, latents) + way;
+        let own = self.faces.iter().filter_map(|face| face.prompt.as_ref());
+        let prompts = own.chain([&self.prompt, &self.negative_prompt]);
+        let batch = Batch {
+            rows,
+            size: latents,
+            tokens: longest(model, prompts, self.long_prompt),
+        };
+        let denoise = denoising(unet, control, batch) + way;
         let denoise = denoise + rows * attending(unet, &self.longest_identity(), latents);
         let values = [vae.encoding(size), denoise, vae.decoding(size)];
         let (width, height) = self.picture.dimensions();
@@ -151,16 +171,35 @@ fn rows_of(tokens: &IdentityTokens) -> u64 {
     tokens.conditional.dims()[0] as u64
 }
 
+/// Tokens of the longest prompt, to which all are brought; one that cannot be read is refused by the job itself.
+fn longest<'a>(
+    model: &StableDiffusion,
+    prompts: impl Iterator<Item = &'a Prompt>,
+    long: LongPrompt,
+) -> u64 {
+    let tokens = prompts.filter_map(|prompt| prompt.tokens(model.text.as_ref(), long).ok());
+    tokens.max().map_or(TOKENS, |most| TOKENS.max(most as u64))
+}
+
+/// What goes through a UNet at once.
+#[derive(Clone, Copy)]
+struct Batch {
+    rows: u64,
+    /// Width and height of the latents.
+    size: [u64; 2],
+    /// Of the text.
+    tokens: u64,
+}
+
 /// Values that live at once while one batch goes through the UNet and its ControlNets.
 fn denoising<'a>(
     unet: &UNetConfig,
     controls: impl Iterator<Item = &'a ControlNetConfig>,
-    rows: u64,
-    size: [u64; 2],
+    Batch { rows, size, tokens }: Batch,
 ) -> u64 {
     let down = way_down(&unet.encoder, size);
     let up = way_up(unet, size);
-    let text = 2 * TOKENS * text_widths(unet);
+    let text = tokens * (2 * text_widths(unet) + READING * text_width(unet));
     let mut residuals = 0;
     let mut speaking = 0;
     let mut hints = 0;
@@ -270,6 +309,13 @@ fn resnet(inputs: u64, outputs: u64) -> u64 {
     (2 * inputs + outputs)
         .max(inputs + 2 * outputs)
         .max(3 * outputs)
+}
+
+/// Width of the text.
+fn text_width(unet: &UNetConfig) -> u64 {
+    let stages = unet.encoder.stages.iter().chain(&unet.up_stages);
+    let widths = stages.filter_map(|stage| Some(stage.transformer?.context_width as u64));
+    widths.max().unwrap_or(0)
 }
 
 /// Widths of all text attention layers together.

@@ -26,6 +26,32 @@ pub enum Prompt {
     },
 }
 
+impl Prompt {
+    /// How many tokens a UNet gets of it; no text model reads it.
+    ///
+    /// # Errors
+    /// As [`PromptEncoder::encode`]; a text where there is no tokenizer.
+    pub(super) fn tokens(
+        &self,
+        encoder: Option<&PromptEncoder>,
+        long: LongPrompt,
+    ) -> Result<usize> {
+        match self {
+            Self::Embedded { context, .. } => Ok(context.dims()[1]),
+            Self::Text(text) => {
+                let first = &encoder.ok_or_else(no_encoder)?.first;
+                let windows = first.windows(text, long)?;
+                Ok(windows.as_slice().len() * first.tokenizer.window())
+            }
+        }
+    }
+}
+
+fn no_encoder() -> Error {
+    let why = "the model has no tokenizer or text model: pass an embedded prompt";
+    Error::invalid("prompt", why)
+}
+
 impl From<&str> for Prompt {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())
@@ -150,10 +176,7 @@ pub(crate) fn encode_prompts(
 ) -> Result<PromptPair> {
     let [positive, negative] = match (prompt, negative) {
         (Prompt::Text(prompt), Prompt::Text(negative)) => {
-            let encoder = encoder.ok_or_else(|| {
-                let why = "the model has no tokenizer or text model: pass an embedded prompt";
-                Error::invalid("prompt", why)
-            })?;
+            let encoder = encoder.ok_or_else(no_encoder)?;
             encoder
                 .encode(prompt, negative, long)?
                 .map(|PromptEmbedding { context, pooled }| Prompt::Embedded {

@@ -29,8 +29,8 @@ const BETA: &str = "beta";
 /// Widest condition encoder that is built: no hostile file may ask for more.
 const MAX_WIDTH: usize = 1 << 16;
 
-/// Reads a modality for a UNet of `unet`'s sizes, and what became of every tensor. All the layers of
-/// [`ModalLayers::Lite`] must be there, or all of [`ModalLayers::Full`]; others may be.
+/// Reads a modality for a UNet of `unet`'s sizes, and what became of every tensor. All the layers of the smallest of
+/// [`ModalLayers::ALL`] that has those of the file must be there.
 ///
 /// # Errors
 /// As [`TensorSource::open`] and [`load`](super::load()).
@@ -185,11 +185,9 @@ fn read_set(
 
 /// Parameters that the file's own kind of copy needs, and does not hold.
 fn missing(unet: &UNet, found: &BTreeSet<&str>, names: &KeyMap) -> Vec<String> {
-    let lite = found.iter().all(|path| ModalLayers::Lite.include(path));
-    let kind = match lite {
-        true => ModalLayers::Lite,
-        false => ModalLayers::Full,
-    };
+    let has_all = |kind: &ModalLayers| found.iter().all(|path| kind.include(path));
+    let kind = ModalLayers::ALL.into_iter().find(has_all);
+    let kind = kind.unwrap_or(ModalLayers::Full);
     let mut missing = Vec::new();
     visit_parameters(unet, |path, _, _| {
         if kind.include(path) && !found.contains(path) {

@@ -16,6 +16,9 @@ pub enum ModalLayers {
     Full,
     /// Queries, keys, values, and the two convolutions of each residual block.
     Lite,
+    /// Those of [`Lite`](Self::Lite) on the way down and in the middle, the part that a ControlNet copies: less than
+    /// half as much. Our own variant.
+    Encoder,
 }
 
 /// Layers that both have: the owner's name, then the layer's.
@@ -41,12 +44,19 @@ const FULL_ONLY: [[&str; 2]; 7] = [
     ["ff", "out"],
 ];
 
+/// What stands before the paths of everything on the way down and in the middle.
+const ENCODER: &str = "encoder.";
+
 impl ModalLayers {
+    /// All, the smallest first.
+    pub const ALL: [Self; 3] = [Self::Encoder, Self::Lite, Self::Full];
+
     /// Whether the parameter at this path of a [`UNet`](crate::unet::UNet) has a modal copy.
     pub fn include(self, path: &str) -> bool {
         match self {
             Self::Full => LITE.iter().chain(&FULL_ONLY).any(|layer| at(path, layer)),
             Self::Lite => LITE.iter().any(|layer| at(path, layer)),
+            Self::Encoder => path.starts_with(ENCODER) && Self::Lite.include(path),
         }
     }
 }
@@ -84,6 +94,7 @@ mod tests {
                 false,
             ),
             ("encoder.mid_block.resnets.1.conv2.bias".into(), true, true),
+            ("up_blocks.1.resnets.0.conv1.weight".into(), true, true),
             (
                 "encoder.mid_block.resnets.1.norm2.bias".into(),
                 false,
@@ -104,6 +115,8 @@ mod tests {
         ] {
             assert_eq!(ModalLayers::Full.include(&path), full, "{path}");
             assert_eq!(ModalLayers::Lite.include(&path), lite, "{path}");
+            let encoder = lite && path.starts_with("encoder.");
+            assert_eq!(ModalLayers::Encoder.include(&path), encoder, "{path}");
         }
     }
 }

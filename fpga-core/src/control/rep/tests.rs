@@ -118,7 +118,7 @@ fn largest_gap(found: &UNet, expected: &UNet) -> f32 {
 fn a_fresh_modality_equals_the_base() {
     let base = base(false);
     let silent = ConditionEncoder::fresh(3, &[4, 6], 8, (9, &Device::flex()));
-    for layers in [ModalLayers::Full, ModalLayers::Lite] {
+    for layers in ModalLayers::ALL {
         let fresh = RepControlNet::fresh(&base, silent.clone(), layers, 0.1).unwrap();
         let merged = fresh.merge(base.clone()).unwrap();
         assert!(gap(predict(&merged, Some(&silent)), predict(&base, None)) < 1e-5);
@@ -129,7 +129,7 @@ fn a_fresh_modality_equals_the_base() {
 fn merged_equals_attached_with_every_kind_of_layer() {
     for linear_projection in [false, true] {
         let base = base(linear_projection);
-        for layers in [ModalLayers::Full, ModalLayers::Lite] {
+        for layers in ModalLayers::ALL {
             let net = trained(&base, layers, 1);
             let attached = ModalUNet::attach(base.clone(), &net).unwrap();
             let merged = net.merge(base.clone()).unwrap();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
 
-use crate::control::{Coefficients, RepControlNet};
+use crate::control::{Coefficients, ConditionEncoder, ModalLayers, RepControlNet};
 use crate::error::{ErrorKind, Result};
 use crate::nn::{Flat, ParameterSet};
 use crate::unet::UNet;
@@ -42,6 +42,32 @@ fn assert_same(found: &ParameterSet, expected: &ParameterSet) {
         let values = |flat: &Flat| flat.values.clone().into_data();
         assert_eq!(values(found), values(expected), "{path}");
     }
+}
+
+/// Whatever part of a UNet has a copy.
+#[test]
+fn files_of_all_kinds_are_read_and_have_to_be_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rep.safetensors");
+    let base = base("sd1");
+    let outputs = base.config().encoder.stages[0].channels;
+    let encoder = ConditionEncoder::fresh(3, &[4, 6, 8, 8], outputs, (9, &Device::flex()));
+    let mut sizes = Vec::new();
+    for layers in ModalLayers::ALL {
+        let net = RepControlNet::fresh(&base, encoder.clone(), layers, 0.1).unwrap();
+        save_rep_controlnet(&net, &path, Storage::AsStored).unwrap();
+        assert_same(load(&path, &base).unwrap().modal(), net.modal());
+        sizes.push(net.modal().count());
+
+        // Without the first convolution it is none of the kinds.
+        let lost = |path: &str| path.ends_with("down_blocks.0.resnets.0.conv1.weight");
+        let rest = ParameterSet::of(&base, |path| layers.include(path) && !lost(path));
+        let net = RepControlNet::new(encoder.clone(), rest, net.coefficients()).unwrap();
+        save_rep_controlnet(&net, &path, Storage::AsStored).unwrap();
+        let error = load(&path, &base).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Weights(report) if report.missing.len() == 1));
+    }
+    assert!(sizes.is_sorted() && 2 * sizes[0] < sizes[1], "{sizes:?}");
 }
 
 #[test]
