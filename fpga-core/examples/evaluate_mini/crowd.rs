@@ -6,7 +6,7 @@ use anyhow::Result;
 use fpga_core::RgbImage;
 use fpga_core::data::portrait::{Drawing, Framing, Person, SceneSampler, Style, Wording};
 use fpga_core::face::{FaceEmbedder, FaceEmbedding};
-use fpga_core::pipeline::{FaceReference, IdentityAdapter, IdentityTokens};
+use fpga_core::pipeline::FaceReference;
 use rayon::prelude::*;
 
 use crate::studio::Studio;
@@ -21,9 +21,9 @@ pub(crate) struct Stranger {
 }
 
 impl Stranger {
-    pub(crate) fn tokens(&self, adapter: &IdentityAdapter) -> Result<IdentityTokens> {
-        let reference = FaceReference::from_embedding(self.embedding.clone());
-        Ok(adapter.tokens(&[reference])?)
+    /// What the recogniser says of the face.
+    pub(crate) fn face(&self) -> FaceReference {
+        FaceReference::from_embedding(self.embedding.clone())
     }
 }
 

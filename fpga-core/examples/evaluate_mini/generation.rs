@@ -1,7 +1,6 @@
 //! Given people at given places.
 
 use std::path::Path;
-use std::slice;
 
 use anyhow::Result;
 use burn::tensor::Tensor;
@@ -107,9 +106,9 @@ pub(crate) fn local_features(bench: &Bench) -> Result<Table> {
             let reference = FaceReference {
                 parts: Some(bench.judge.parts(&stranger.picture)?),
                 picture: Some(stranger.picture.clone()),
-                ..FaceReference::from_embedding(stranger.embedding.clone())
+                ..stranger.face()
             };
-            let tokens = adapter.tokens(slice::from_ref(&reference))?;
+            let tokens = bench.studio.tokens(adapter, &reference)?;
             let place = Place::Box(head(&scene.drawing.figures[0].face)?);
             let identities = vec![PortraitIdentity::new(tokens, place)];
             let mut request = request(bench, adapter, (&scene, seed), identities);
@@ -143,7 +142,10 @@ fn generated(
     (scene, masks): (&Scene, Masks),
     seed: u64,
 ) -> Result<RgbImage> {
-    let tokens = |number: &usize| bench.crowd.get(*number).tokens(adapter);
+    let tokens = |number: &usize| {
+        let face = bench.crowd.get(*number).face();
+        bench.studio.tokens(adapter, &face)
+    };
     let identities = match masks {
         Masks::On => {
             let people = scene.who.iter().zip(&scene.drawing.figures);

@@ -1,13 +1,15 @@
 //! The networks, loaded.
 
 use std::path::{Path, PathBuf};
+use std::slice;
 
 use anyhow::Result;
 use clap::Args;
 use fpga_core::diffusion::Guidance;
 use fpga_core::face::ArcFaceEmbedder;
 use fpga_core::pipeline::{
-    AdapterOptions, DeviceChoice, IdentityAdapter, LoadOptions, StableDiffusion,
+    AdapterOptions, DeviceChoice, FaceReference, IdentityAdapter, IdentityTokens, LoadOptions,
+    StableDiffusion,
 };
 use fpga_core::weights::{Storage, arcface_from_file};
 
@@ -48,6 +50,8 @@ pub(crate) struct Studio {
     pub(crate) model: StableDiffusion,
     pub(crate) adapter: IdentityAdapter,
     pub(crate) embedder: ArcFaceEmbedder,
+    /// Whether it is the model that comes with the library.
+    own: bool,
     /// Side of the pictures in pixels.
     pub(crate) size: u32,
     pub(crate) steps: usize,
@@ -73,15 +77,36 @@ impl Studio {
         let adapter = IdentityAdapter::load(&file, &model, &AdapterOptions::default())?;
         let face = or_own(&arguments.face, "face/backbone.safetensors");
         let (face, _) = arcface_from_file(&face, Storage::F32, &device)?;
-        let usual = if arguments.model.is_some() { 512 } else { 128 };
+        let is_own = arguments.model.is_none();
+        let usual = if is_own { 128 } else { 512 };
         Ok(Self {
             model: adapter.applied_to(&model)?,
             adapter,
+            own: is_own,
             embedder: ArcFaceEmbedder::new(face, &device)?,
             size: arguments.size.unwrap_or(usual),
             steps: arguments.steps,
             guidance: Guidance::new(arguments.guidance),
             seed: arguments.seed,
+        })
+    }
+
+    /// A person's tokens by this adapter.
+    ///
+    /// The small model is guided away from pictures that nobody was given for, not from pictures of nobody in
+    /// particular: faces become clearer, and are as much like the people.
+    pub(crate) fn tokens(
+        &self,
+        adapter: &IdentityAdapter,
+        reference: &FaceReference,
+    ) -> Result<IdentityTokens> {
+        let tokens = adapter.tokens(slice::from_ref(reference))?;
+        Ok(match self.own {
+            true => IdentityTokens {
+                unconditional: tokens.unconditional.zeros_like(),
+                ..tokens
+            },
+            false => tokens,
         })
     }
 }
