@@ -153,17 +153,19 @@ impl Way {
             Modality::Skeleton => ("repcontrolnet_skeleton", "RepControlNet, skeletons only"),
             Modality::Landmark => ("repcontrolnet_landmark", "RepControlNet, landmarks only"),
         };
-        let merged = [
-            ("repcontrolnet", "RepControlNet"),
-            ("repcontrolnet_lite", "RepControlNet, whole UNet"),
-            single,
-        ];
-        for (folder, name) in merged {
+        let mut merged = Vec::new();
+        if let Some(net) = &bench.studio.control {
+            merged.push(("RepControlNet", net.clone()));
+        }
+        for (folder, name) in [("repcontrolnet_lite", "RepControlNet, whole UNet"), single] {
             let Some(path) = bench.network(folder) else {
                 continue;
             };
             let file = path.join("rep_controlnet.safetensors");
             let (net, _) = load_rep_controlnet(&file, &base.unet, Storage::F32, &base.device)?;
+            merged.push((name, net));
+        }
+        for (name, net) in merged {
             ways.push(Self {
                 name,
                 model: StableDiffusion {

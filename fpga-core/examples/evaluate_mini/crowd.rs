@@ -6,7 +6,7 @@ use anyhow::Result;
 use fpga_core::RgbImage;
 use fpga_core::data::portrait::{Drawing, Framing, Person, SceneSampler, Style, Wording};
 use fpga_core::face::{FaceEmbedder, FaceEmbedding};
-use fpga_core::pipeline::FaceReference;
+use fpga_core::pipeline::{FaceReference, IdentityAdapter, IdentityTokens};
 use rayon::prelude::*;
 
 use crate::studio::Studio;
@@ -24,6 +24,10 @@ impl Stranger {
     /// What the recogniser says of the face.
     pub(crate) fn face(&self) -> FaceReference {
         FaceReference::from_embedding(self.embedding.clone())
+    }
+
+    pub(crate) fn tokens(&self, adapter: &IdentityAdapter) -> Result<IdentityTokens> {
+        Ok(adapter.tokens(&[self.face()])?)
     }
 }
 

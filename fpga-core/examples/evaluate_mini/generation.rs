@@ -1,8 +1,9 @@
 //! Given people at given places.
 
 use std::path::Path;
+use std::slice;
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 use burn::tensor::Tensor;
 use fpga_core::RgbImage;
 use fpga_core::identity::facial_prompt::PromptLayout;
@@ -108,7 +109,8 @@ pub(crate) fn local_features(bench: &Bench) -> Result<Table> {
                 picture: Some(stranger.picture.clone()),
                 ..stranger.face()
             };
-            let tokens = bench.studio.tokens(adapter, &reference)?;
+            let tokens = adapter.tokens(slice::from_ref(&reference))?;
+            let tokens = bench.studio.from_nothing(tokens);
             let place = Place::Box(head(&scene.drawing.figures[0].face)?);
             let identities = vec![PortraitIdentity::new(tokens, place)];
             let mut request = request(bench, adapter, (&scene, seed), identities);
@@ -143,8 +145,8 @@ fn generated(
     seed: u64,
 ) -> Result<RgbImage> {
     let tokens = |number: &usize| {
-        let face = bench.crowd.get(*number).face();
-        bench.studio.tokens(adapter, &face)
+        let tokens = bench.crowd.get(*number).tokens(adapter)?;
+        Ok::<_, Error>(bench.studio.from_nothing(tokens))
     };
     let identities = match masks {
         Masks::On => {

@@ -71,22 +71,22 @@ struct Arguments {
 enum Experiment {
     /// One to four given people, with masks and without.
     Identity,
-    /// Before and after Clone Face Tuning.
-    CloneFace,
-    /// With local features of the face and without.
-    LocalFeatures,
     /// Restored faces of several sizes.
     Restoration,
     /// Exchanged faces.
     Exchange,
+    /// What the judges can do.
+    Ceiling,
+    /// Before and after Clone Face Tuning.
+    CloneFace,
+    /// With local features of the face and without.
+    LocalFeatures,
     /// Landmarks as they were asked for.
     Landmarks,
     /// Skeletons as they were asked for.
     Skeletons,
     /// What control costs.
     Cost,
-    /// What the judges can do.
-    Ceiling,
 }
 
 impl Experiment {

@@ -51,9 +51,11 @@ impl Table {
     }
 }
 
-/// Whole numbers as they are, shares of a hundred with one digit, cosines with three.
+/// Whole numbers as they are, shares of a hundred with one digit, cosines with three; a dash for the mean of
+/// nothing.
 pub(crate) fn short(value: f64) -> String {
     match value {
+        value if value.is_nan() => "-".to_owned(),
         value if value.fract() == 0.0 => format!("{value}"),
         value if value.abs() > 1.0 => format!("{value:.1}"),
         value => format!("{value:.3}"),
@@ -92,7 +94,7 @@ pub(crate) fn write(tables: &[Table], bench: &Bench, folder: &Path) -> Result<()
 }
 
 pub(crate) fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len().max(1) as f64
+    values.iter().sum::<f64>() / values.len() as f64
 }
 
 /// In percent.

@@ -139,7 +139,7 @@ fn request<'a>(
         landmarks: Some(figure.landmarks),
         identity: Some(FaceIdentity {
             embedding: Some(person.embedding.clone()),
-            ..FaceIdentity::new(studio.tokens(&studio.adapter, &person.face())?)
+            ..FaceIdentity::new(person.tokens(&studio.adapter)?)
         }),
         ..Face::new(figure.face)
     };

@@ -40,7 +40,7 @@ impl Cast {
             let reference = FaceReference::from_embedding(embedding.clone());
             Ok(Given {
                 person,
-                tokens: studio.tokens(&studio.adapter, &reference)?,
+                tokens: studio.adapter.tokens(&[reference])?,
                 embedding,
                 picture: drawing.picture,
             })

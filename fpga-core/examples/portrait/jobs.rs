@@ -3,10 +3,13 @@
 use anyhow::Result;
 use burn::tensor::Tensor;
 use fpga_core::RgbImage;
+use fpga_core::control::draw_skeleton;
 use fpga_core::data::portrait::{Drawing, Wording};
+use fpga_core::face::SEEN;
 use fpga_core::pipeline::{
-    Canvas, Face, FaceIdentity, FaceRestorer, Gate, GenerateRequest, IdentityTokens, Monitor,
-    People, Place, PortraitGenerator, PortraitIdentity, Recogniser, RestoreRequest,
+    Canvas, Face, FaceIdentity, FaceRestorer, Gate, GenerateRequest, IdentityTokens, ModalControl,
+    Monitor, People, Place, PortraitGenerator, PortraitIdentity, Recogniser, RestoreRequest,
+    StableDiffusion,
 };
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -34,6 +37,7 @@ pub(crate) const ALL: &[(&str, Job)] = &[
     ("together", together),
     ("without masks", without_masks),
     ("another style", stylised),
+    ("as a skeleton says", posed),
     ("restoring a face", restored),
     ("exchanging a face", exchanged),
 ];
@@ -71,8 +75,9 @@ fn brief(studio: &Studio, cast: &Cast) -> Result<Brief> {
 
 fn together(studio: &Studio, cast: &Cast, bar: &ProgressBar) -> Result<Vec<Shown>> {
     let brief = brief(studio, cast)?;
-    let people = placed(cast, &brief)?;
-    let made = made(studio, cast, &brief, people, bar)?;
+    let people = placed(studio, cast, &brief)?;
+    let request = request_of(studio, &brief, people);
+    let made = made(studio, cast, &brief, (&studio.model, &request), bar)?;
     Ok(vec![made.named("together", "each at their place")])
 }
 
@@ -87,8 +92,9 @@ fn without_masks(studio: &Studio, cast: &Cast, bar: &ProgressBar) -> Result<Vec<
         conditional: all(|tokens| &tokens.conditional),
         unconditional: all(|tokens| &tokens.unconditional),
     };
-    let people = vec![PortraitIdentity::new(tokens, None)];
-    let made = made(studio, cast, &brief, people, bar)?;
+    let people = vec![PortraitIdentity::new(studio.from_nothing(tokens), None)];
+    let request = request_of(studio, &brief, people);
+    let made = made(studio, cast, &brief, (&studio.model, &request), bar)?;
     Ok(vec![made.named("without-masks", "the same without masks")])
 }
 
@@ -96,16 +102,50 @@ fn stylised(studio: &Studio, cast: &Cast, bar: &ProgressBar) -> Result<Vec<Shown
     let mut brief = brief(studio, cast)?;
     let (_, rest) = brief.words.split_once(" of ").unwrap_or(("", &brief.words));
     brief.words = format!("an ink drawing of {rest}");
-    let people = placed(cast, &brief)?;
-    let made = made(studio, cast, &brief, people, bar)?;
+    let people = placed(studio, cast, &brief)?;
+    let request = request_of(studio, &brief, people);
+    let made = made(studio, cast, &brief, (&studio.model, &request), bar)?;
     Ok(vec![made.named("stylised", "the same as an ink drawing")])
 }
 
+/// Skeletons that the UNet follows on its own, since a RepControlNet was merged into it: no step takes longer.
+fn posed(studio: &Studio, cast: &Cast, bar: &ProgressBar) -> Result<Vec<Shown>> {
+    let Some(control) = &studio.control else {
+        return Ok(Vec::new());
+    };
+    let brief = brief(studio, cast)?;
+    let figures = brief.drawing.figures.iter();
+    let bodies: Vec<_> = figures
+        .map(|figure| figure.skeleton.visible_body(SEEN))
+        .collect();
+    let condition = draw_skeleton([studio.size; 2], &bodies);
+    let model = StableDiffusion {
+        unet: control.merge(studio.model.unet.clone())?,
+        ..studio.model.clone()
+    };
+    let hint = ModalControl {
+        net: control,
+        condition: &condition,
+        strength: 1.0,
+    };
+    let mut request = request_of(studio, &brief, placed(studio, cast, &brief)?);
+    request.modalities.push(hint);
+    let made = made(studio, cast, &brief, (&model, &request), bar)?;
+    Ok(vec![
+        Shown {
+            file: "skeletons".to_owned(),
+            picture: condition.clone(),
+            lines: vec!["how they are to stand".to_owned()],
+        },
+        made.named("posed", "as the skeletons say"),
+    ])
+}
+
 /// Everyone at the head of a figure.
-fn placed(cast: &Cast, brief: &Brief) -> Result<Vec<PortraitIdentity>> {
+fn placed(studio: &Studio, cast: &Cast, brief: &Brief) -> Result<Vec<PortraitIdentity>> {
     let people = PAIR.iter().zip(&brief.drawing.figures);
     let people = people.map(|(&index, figure)| {
-        let tokens = cast.people[index].tokens.clone();
+        let tokens = studio.from_nothing(cast.people[index].tokens.clone());
         let place = Place::Box(head(&figure.face)?);
         Ok(PortraitIdentity::new(tokens, place))
     });
@@ -130,27 +170,30 @@ impl Made {
     }
 }
 
-fn made(
-    studio: &Studio,
-    cast: &Cast,
+fn request_of<'a>(
+    studio: &'a Studio,
     brief: &Brief,
     people: Vec<PortraitIdentity>,
-    bar: &ProgressBar,
-) -> Result<Made> {
-    let side = studio.size;
-    let canvas = Canvas::Blank {
-        width: side,
-        height: side,
-    };
-    let request = GenerateRequest {
+) -> GenerateRequest<'a> {
+    let [width, height] = [studio.size; 2];
+    GenerateRequest {
         steps: studio.steps,
         guidance: studio.guidance,
         seed: Some(studio.seed),
         people: Some(People::new(studio.adapter.attention(), people)),
-        ..GenerateRequest::new(brief.words.as_str(), canvas)
-    };
-    let generator = PortraitGenerator::new(&studio.model);
-    let mut pictures = generator.generate(&request, &mut watching(bar))?.pictures;
+        ..GenerateRequest::new(brief.words.as_str(), Canvas::Blank { width, height })
+    }
+}
+
+fn made(
+    studio: &Studio,
+    cast: &Cast,
+    brief: &Brief,
+    (model, request): (&StableDiffusion, &GenerateRequest<'_>),
+    bar: &ProgressBar,
+) -> Result<Made> {
+    let generator = PortraitGenerator::new(model);
+    let mut pictures = generator.generate(request, &mut watching(bar))?.pictures;
     let picture = pictures.swap_remove(0);
     let figures = PAIR.iter().zip(&brief.drawing.figures);
     let lines = figures.map(|(&index, figure)| {

@@ -1,17 +1,17 @@
 //! The networks, loaded.
 
 use std::path::{Path, PathBuf};
-use std::slice;
 
 use anyhow::Result;
 use clap::Args;
+use fpga_core::Error;
+use fpga_core::control::RepControlNet;
 use fpga_core::diffusion::Guidance;
 use fpga_core::face::ArcFaceEmbedder;
 use fpga_core::pipeline::{
-    AdapterOptions, DeviceChoice, FaceReference, IdentityAdapter, IdentityTokens, LoadOptions,
-    StableDiffusion,
+    AdapterOptions, DeviceChoice, IdentityAdapter, IdentityTokens, LoadOptions, StableDiffusion,
 };
-use fpga_core::weights::{Storage, arcface_from_file};
+use fpga_core::weights::{Storage, arcface_from_file, load_rep_controlnet};
 
 /// The model that comes with the library.
 pub(crate) const IN_THE_BOX: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/model");
@@ -28,6 +28,9 @@ pub(crate) struct StudioArguments {
     /// ArcFace weights that the adapter was trained with.
     #[arg(long, requires = "model")]
     face: Option<PathBuf>,
+    /// RepControlNet for skeletons and that model.
+    #[arg(long, requires = "model")]
+    control: Option<PathBuf>,
     /// Side of the pictures: what the model was trained on (512; 128 for the small model).
     #[arg(long)]
     size: Option<u32>,
@@ -50,6 +53,8 @@ pub(crate) struct Studio {
     pub(crate) model: StableDiffusion,
     pub(crate) adapter: IdentityAdapter,
     pub(crate) embedder: ArcFaceEmbedder,
+    /// Turns the model's UNet into one that follows skeletons.
+    pub(crate) control: Option<RepControlNet>,
     /// Whether it is the model that comes with the library.
     own: bool,
     /// Side of the pictures in pixels.
@@ -78,10 +83,17 @@ impl Studio {
         let face = or_own(&arguments.face, "face/backbone.safetensors");
         let (face, _) = arcface_from_file(&face, Storage::F32, &device)?;
         let is_own = arguments.model.is_none();
+        let own_control = own.join("repcontrolnet/rep_controlnet.safetensors");
+        let control = { arguments.control.as_deref() }.or(is_own.then_some(&own_control));
+        let control = control.map(|file| {
+            let (net, _) = load_rep_controlnet(file, &model.unet, Storage::F32, &device)?;
+            Ok::<_, Error>(net)
+        });
         let usual = if is_own { 128 } else { 512 };
         Ok(Self {
             model: adapter.applied_to(&model)?,
             adapter,
+            control: control.transpose()?,
             own: is_own,
             embedder: ArcFaceEmbedder::new(face, &device)?,
             size: arguments.size.unwrap_or(usual),
@@ -91,22 +103,18 @@ impl Studio {
         })
     }
 
-    /// A person's tokens by this adapter.
+    /// A person's tokens for pictures out of nothing.
     ///
     /// The small model is guided away from pictures that nobody was given for, not from pictures of nobody in
-    /// particular: faces become clearer, and are as much like the people.
-    pub(crate) fn tokens(
-        &self,
-        adapter: &IdentityAdapter,
-        reference: &FaceReference,
-    ) -> Result<IdentityTokens> {
-        let tokens = adapter.tokens(slice::from_ref(reference))?;
-        Ok(match self.own {
+    /// particular: faces become clearer, and are as much like the people. Faces that are made anew in a picture are
+    /// more like the people without this.
+    pub(crate) fn from_nothing(&self, tokens: IdentityTokens) -> IdentityTokens {
+        match self.own {
             true => IdentityTokens {
                 unconditional: tokens.unconditional.zeros_like(),
                 ..tokens
             },
             false => tokens,
-        })
+        }
     }
 }
