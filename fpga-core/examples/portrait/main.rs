@@ -1,5 +1,5 @@
 //! Shows what the library is for, with the model that comes with it: given people at given places in one
-//! picture, a face restored, a face exchanged, and a picture in another style.
+//! picture, in another style, and as skeletons say; a face restored, and a face exchanged.
 //!
 //! ```sh
 //! cargo run --release --example portrait
@@ -7,7 +7,8 @@
 //!
 //! Writes everything into `out/`, with a contact sheet (`portrait.png`) and the measured numbers
 //! (`portrait.json`). The people are drawn, and none of them was trained on. `--model FOLDER --adapter FILE
-//! --face FILE` does the same with a real checkpoint, an IP-Adapter-FaceID and an ArcFace network for it.
+//! --face FILE` does the same with a real checkpoint, an IP-Adapter-FaceID and an ArcFace network for it; `--control
+//! FILE` adds a RepControlNet.
 
 mod cast;
 #[path = "../shared/head.rs"]
