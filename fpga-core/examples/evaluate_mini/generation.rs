@@ -110,7 +110,7 @@ pub(crate) fn local_features(bench: &Bench) -> Result<Table> {
                 ..stranger.face()
             };
             let tokens = adapter.tokens(slice::from_ref(&reference))?;
-            let tokens = bench.studio.from_nothing(tokens);
+            let tokens = bench.studio.for_new_pictures(tokens);
             let place = Place::Box(head(&scene.drawing.figures[0].face)?);
             let identities = vec![PortraitIdentity::new(tokens, place)];
             let mut request = request(bench, adapter, (&scene, seed), identities);
@@ -146,7 +146,7 @@ fn generated(
 ) -> Result<RgbImage> {
     let tokens = |number: &usize| {
         let tokens = bench.crowd.get(*number).tokens(adapter)?;
-        Ok::<_, Error>(bench.studio.from_nothing(tokens))
+        Ok::<_, Error>(bench.studio.for_new_pictures(tokens))
     };
     let identities = match masks {
         Masks::On => {

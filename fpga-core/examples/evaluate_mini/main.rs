@@ -4,8 +4,8 @@
 //! cargo run --release --example evaluate_mini
 //! ```
 //!
-//! Writes tables (`evaluation.md`, `evaluation.json`) and pictures of them into `--out`. Everything follows from
-//! `--seed`. Networks that are not in the box come from where `train_mini` left them (`--trained`); what
+//! Writes tables (`evaluation.md`, `evaluation.json`) and pictures of them into `--out`, beside those that are there
+//! already if the same was measured. Everything follows from `--seed`. Networks that are not in the box come from where `train_mini` left them (`--trained`); what
 //! is not there is not measured, and the report says so.
 
 mod control;
@@ -146,9 +146,13 @@ fn run(arguments: &Arguments) -> Result<()> {
         [] => Experiment::value_variants(),
         named => named,
     };
-    let mut tables = Vec::new();
+    let mut tables = report::known(&bench, &arguments.out)?;
     for experiment in experiments {
-        tables.push(experiment.run(&bench)?);
+        let table = experiment.run(&bench)?;
+        match tables.iter_mut().find(|known| known.title == table.title) {
+            Some(known) => *known = table,
+            None => tables.push(table),
+        }
         // After each, so that an interruption leaves what was measured.
         report::write(&tables, &bench, &arguments.out)?;
     }

@@ -38,13 +38,13 @@ pub(crate) fn draw(table: &Table) -> RgbImage {
         let left = GAP + NAMES + column as u32 * panel;
         page.write(head, [left, GAP + LINE + GAP / 2], (panel, INK));
         let values = table.rows.iter().map(|(_, values)| values[column]);
-        let longest = values.clone().fold(f64::MIN_POSITIVE, f64::max);
+        let longest = values.clone().flatten().fold(f64::MIN_POSITIVE, f64::max);
         for (row, value) in values.enumerate() {
-            let share = (value / longest).clamp(0.0, 1.0);
+            let share = (value.unwrap_or(0.0) / longest).clamp(0.0, 1.0);
             let wide = (share * f64::from(BAR)) as u32;
             let at = [left, row_top(row)];
             bar(&mut page, at, (wide, COLOURS[column % COLOURS.len()]));
-            page.write(&short(value), [left + wide + 4, at[1]], (NUMBER, INK));
+            page.write(&short(value, head), [left + wide + 4, at[1]], (NUMBER, INK));
         }
     }
     page.0

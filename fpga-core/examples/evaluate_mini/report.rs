@@ -4,17 +4,17 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::Result;
-use serde::Serialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
 use crate::{Bench, plot};
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Table {
     pub(crate) title: String,
     /// What the rows are, then the columns.
     pub(crate) head: Vec<String>,
-    pub(crate) rows: Vec<(String, Vec<f64>)>,
+    /// Nothing where there was nothing to take the mean of.
+    pub(crate) rows: Vec<(String, Vec<Option<f64>>)>,
 }
 
 impl Table {
@@ -28,7 +28,10 @@ impl Table {
     }
 
     pub(crate) fn row(&mut self, name: &str, values: Vec<f64>) {
-        self.rows.push((name.to_owned(), values));
+        let values = values
+            .into_iter()
+            .map(|value| Some(value).filter(|value| !value.is_nan()));
+        self.rows.push((name.to_owned(), values.collect()));
     }
 
     /// Its name in letters and dashes.
@@ -44,27 +47,72 @@ impl Table {
         let mut text = format!("## {}\n\n| {} |\n", self.title, self.head.join(" | "));
         writeln!(text, "|{}", "---|".repeat(self.head.len())).expect("a string takes all");
         for (name, values) in &self.rows {
-            let values: Vec<_> = values.iter().map(|&value| short(value)).collect();
+            let values = values.iter().zip(&self.head[1..]);
+            let values: Vec<_> = values.map(|(&value, head)| short(value, head)).collect();
             writeln!(text, "| {name} | {} |", values.join(" | ")).expect("a string takes all");
         }
         text
     }
 }
 
-/// Whole numbers as they are, shares of a hundred with one digit, cosines with three; a dash for the mean of
-/// nothing.
-pub(crate) fn short(value: f64) -> String {
+/// A number under this head: shares of a hundred with one digit, whole numbers as they are, cosines with three
+/// digits.
+pub(crate) fn short(value: Option<f64>, head: &str) -> String {
     match value {
-        value if value.is_nan() => "-".to_owned(),
-        value if value.fract() == 0.0 => format!("{value}"),
-        value if value.abs() > 1.0 => format!("{value:.1}"),
-        value => format!("{value:.3}"),
+        None => "-".to_owned(),
+        Some(value) if head.contains('%') => format!("{value:.1}"),
+        Some(value) if value.fract() == 0.0 => format!("{value}"),
+        Some(value) if value.abs() > 1.0 => format!("{value:.1}"),
+        Some(value) => format!("{value:.3}"),
     }
+}
+
+/// The tables that are in a folder already, if the same was measured.
+pub(crate) fn known(bench: &Bench, folder: &Path) -> Result<Vec<Table>> {
+    let path = folder.join("evaluation.json");
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let found: Numbers = serde_json::from_str(&std::fs::read_to_string(path)?)?;
+    Ok(match found.of == Setting::of(bench) {
+        true => found.tables,
+        false => Vec::new(),
+    })
+}
+
+/// What all numbers depend on.
+#[derive(PartialEq, Serialize, Deserialize)]
+struct Setting {
+    scenes: u64,
+    steps: usize,
+    seed: u64,
+}
+
+impl Setting {
+    fn of(bench: &Bench) -> Self {
+        Self {
+            scenes: bench.scenes,
+            steps: bench.studio.steps,
+            seed: bench.studio.seed,
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Numbers<T = Vec<Table>> {
+    #[serde(flatten)]
+    of: Setting,
+    tables: T,
 }
 
 /// All tables so far.
 pub(crate) fn write(tables: &[Table], bench: &Bench, folder: &Path) -> Result<()> {
-    let (scenes, steps, seed) = (bench.scenes, bench.studio.steps, bench.studio.seed);
+    let of = Setting::of(bench);
+    let Setting {
+        scenes,
+        steps,
+        seed,
+    } = &of;
     let mut text = format!(
         "# What the small model can do\n\nMeasured on {scenes} scenes per row and {steps} steps per picture with \
          people whom no network was trained on, from seed {seed}, by `cargo run --release --example evaluate_mini`.\n"
@@ -87,8 +135,7 @@ pub(crate) fn write(tables: &[Table], bench: &Bench, folder: &Path) -> Result<()
         )?;
     }
     std::fs::write(folder.join("evaluation.md"), text)?;
-    let numbers = json!({ "scenes": scenes, "steps": steps, "seed": seed, "tables": tables });
-    let numbers = serde_json::to_string_pretty(&numbers)?;
+    let numbers = serde_json::to_string_pretty(&Numbers { of, tables })?;
     std::fs::write(folder.join("evaluation.json"), numbers)?;
     Ok(())
 }

@@ -102,6 +102,7 @@ fn exchanged(bench: &Bench, variation: f64, seed: u64) -> Result<[f64; 3]> {
     let picture = &scene.drawing.picture;
     let request = RestoreRequest {
         variation,
+        guidance: bench.studio.for_exchange(),
         ..request(bench, &scene, picture, other, seed)?.swapping()
     };
     let made = restored(bench, &request)?;

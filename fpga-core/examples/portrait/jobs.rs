@@ -92,7 +92,7 @@ fn without_masks(studio: &Studio, cast: &Cast, bar: &ProgressBar) -> Result<Vec<
         conditional: all(|tokens| &tokens.conditional),
         unconditional: all(|tokens| &tokens.unconditional),
     };
-    let people = vec![PortraitIdentity::new(studio.from_nothing(tokens), None)];
+    let people = vec![PortraitIdentity::new(studio.for_new_pictures(tokens), None)];
     let request = request_of(studio, &brief, people);
     let made = made(studio, cast, &brief, (&studio.model, &request), bar)?;
     Ok(vec![made.named("without-masks", "the same without masks")])
@@ -145,7 +145,7 @@ fn posed(studio: &Studio, cast: &Cast, bar: &ProgressBar) -> Result<Vec<Shown>> 
 fn placed(studio: &Studio, cast: &Cast, brief: &Brief) -> Result<Vec<PortraitIdentity>> {
     let people = PAIR.iter().zip(&brief.drawing.figures);
     let people = people.map(|(&index, figure)| {
-        let tokens = studio.from_nothing(cast.people[index].tokens.clone());
+        let tokens = studio.for_new_pictures(cast.people[index].tokens.clone());
         let place = Place::Box(head(&figure.face)?);
         Ok(PortraitIdentity::new(tokens, place))
     });
@@ -209,7 +209,7 @@ fn made(
 
 fn restored(studio: &Studio, cast: &Cast, bar: &ProgressBar) -> Result<Vec<Shown>> {
     let drawing = cast.scene(&PAIR, 2 * studio.size, studio.seed)?.draw()?;
-    let spoilt = spoilt(&drawing.picture, &drawing.figures[0], 0.125)?;
+    let spoilt = spoilt(&drawing.picture, &drawing.figures[0], 0.0625)?;
     let request = RestoreRequest {
         depth: DEPTH,
         variation: FRESH,
@@ -231,7 +231,10 @@ fn exchanged(studio: &Studio, cast: &Cast, bar: &ProgressBar) -> Result<Vec<Show
     let drawing = cast.scene(&PAIR, 2 * studio.size, studio.seed)?.draw()?;
     let stranger = cast.people.len() - 1;
     let picture = drawing.picture.clone();
-    let request = request(studio, cast, &picture, &drawing, stranger)?.swapping();
+    let request = RestoreRequest {
+        guidance: studio.for_exchange(),
+        ..request(studio, cast, &picture, &drawing, stranger)?.swapping()
+    };
     let done = finish(studio, &request, bar)?;
     Ok(vec![
         done.before("before", "person 0 is to become person 2"),

@@ -16,6 +16,9 @@ use fpga_core::weights::{Storage, arcface_from_file, load_rep_controlnet};
 /// The model that comes with the library.
 pub(crate) const IN_THE_BOX: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/model");
 
+/// How much more than other people those pull whose face takes the place of another.
+const EXCHANGE: f64 = 1.6;
+
 /// Which networks, and how they are used.
 #[derive(Args)]
 pub(crate) struct StudioArguments {
@@ -108,13 +111,21 @@ impl Studio {
     /// The small model is guided away from pictures that nobody was given for, not from pictures of nobody in
     /// particular: faces become clearer, and are as much like the people. Faces that are made anew in a picture are
     /// more like the people without this.
-    pub(crate) fn from_nothing(&self, tokens: IdentityTokens) -> IdentityTokens {
+    pub(crate) fn for_new_pictures(&self, tokens: IdentityTokens) -> IdentityTokens {
         match self.own {
             true => IdentityTokens {
                 unconditional: tokens.unconditional.zeros_like(),
                 ..tokens
             },
             false => tokens,
+        }
+    }
+
+    /// Faces that become another person's are pulled more.
+    pub(crate) fn for_exchange(&self) -> Guidance {
+        Guidance {
+            scale: EXCHANGE * self.guidance.scale,
+            ..self.guidance
         }
     }
 }
