@@ -542,6 +542,84 @@ fn own_landmarks(input: &Input<'_>) -> fpga_status {
     }
 }
 
+thread_local! {
+    /// The class that `parse` gives every pixel.
+    static CLASS: Cell<u8> = const { Cell::new(0) };
+    /// What `read` reads, and how much of it there is.
+    static FILE: Cell<(*const u8, usize)> = const { Cell::new((ptr::null(), 0)) };
+}
+
+unsafe extern "C" fn parse(
+    _: *mut c_void,
+    portrait: *const fpga_image_view,
+    labels: *mut u8,
+) -> i32 {
+    // SAFETY: a picture, and as many bytes as it has pixels.
+    unsafe {
+        let pixels = (*portrait).width as usize * (*portrait).height as usize;
+        ptr::write_bytes(labels, CLASS.get(), pixels);
+    }
+    0
+}
+
+unsafe extern "C" fn read(_: *mut c_void, offset: u64, buffer: *mut u8, length: usize) -> i32 {
+    let (file, size) = FILE.get();
+    let start = usize::try_from(offset).ok().filter(|start| *start <= size);
+    let Some(start) = start.filter(|start| length <= size - start) else {
+        return 1;
+    };
+    // SAFETY: those bytes are there, and the buffer has room for them.
+    unsafe { ptr::copy_nonoverlapping(file.add(start), buffer, length) };
+    0
+}
+
+fn own_parser(input: &Input<'_>) -> fpga_status {
+    let mut own = input.over(fresh(fpga_own_parser_init));
+    own.point(offset_of!(fpga_own_parser, parse), parse as *const c_void);
+    own.set::<u8>(offset_of!(fpga_own_parser, userdata), ptr::null());
+    CLASS.set(input.content.last().copied().unwrap_or(0));
+    let (mut parser, picture) = (ptr::null_mut(), model::picture());
+    let mut labels = [0_u8; 4096];
+    let (stride, capacity) = (picture.width as usize, labels.len());
+    // SAFETY: the struct is as large as it says, its callback is sound.
+    unsafe {
+        let status = fpga_face_parser_new(own.get(), &raw mut parser);
+        let (picture, labels) = (&raw const picture, labels.as_mut_ptr());
+        sound(fpga_face_parser_parse(parser, picture, labels, stride, capacity));
+        fpga_face_parser_free(parser);
+        status
+    }
+}
+
+/// A checkpoint that the caller reads: what stands behind the struct's bytes, however much it is said to be.
+fn io(input: &Input<'_>) -> fpga_status {
+    let mut io = input.over(fresh(fpga_io_init));
+    io.point(offset_of!(fpga_io, name), input.text);
+    io.point(offset_of!(fpga_io, read), read as *const c_void);
+    io.set::<u8>(offset_of!(fpga_io, userdata), ptr::null());
+    let file = input.content.get(size_of::<fpga_io>()..).unwrap_or_default();
+    FILE.set((file.as_ptr(), file.len()));
+    let mut source = ptr::null_mut();
+    // SAFETY: as above.
+    unsafe {
+        let status = fpga_source_new_io(io.get(), &raw mut source);
+        fpga_source_free(source);
+        status
+    }
+}
+
+fn detector_params(input: &Input<'_>) -> fpga_status {
+    let params = input.over(fresh(fpga_detector_params_init));
+    let (path, mut detector) = (c"/no/such".as_ptr(), ptr::null_mut());
+    // SAFETY: as above.
+    unsafe {
+        let context = model::context();
+        let status = fpga_face_detector_load(context, path, params.get(), &raw mut detector);
+        fpga_face_detector_free(detector);
+        status
+    }
+}
+
 fn context_params(input: &Input<'_>) -> fpga_status {
     let mut params = input.over(fresh(fpga_context_params_init));
     params.point(offset_of!(fpga_context_params, device), input.text);
@@ -597,7 +675,7 @@ fuzz_target!(|input: (u8, u16, &[u8], [u8; 8])| {
     let text = text.as_ptr().cast::<c_char>();
     let input = &Input { size, content, text };
     let world = world::get();
-    sound(match kind % 24 {
+    sound(match kind % 27 {
         0 => restore_params(input, world),
         1 => generate_params(input, world),
         2 => face(input, world),
@@ -621,6 +699,9 @@ fuzz_target!(|input: (u8, u16, &[u8], [u8; 8])| {
         20 => adapter_params(input),
         21 => device_info(input, world),
         22 => embedded_generation(input),
+        23 => own_parser(input),
+        24 => io(input),
+        25 => detector_params(input),
         _ => embedded_restoration(input),
     });
 });
