@@ -1,9 +1,7 @@
 //! Scenes whose words know what eyes, nose and mouth look like (ConsistentID).
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use burn::tensor::{Int, Tensor};
@@ -25,6 +23,7 @@ use rayon::prelude::*;
 use crate::head::head;
 use crate::people::{Numbers, aligned, near};
 use crate::recipe::{CLIP_SIDE, LOCAL_POOL, SIDE};
+use crate::remembered::Remembered;
 use crate::scenes::{Scenes, rectangle};
 
 /// One face from near in every scene, known by another picture. What was read once is remembered.
@@ -35,7 +34,7 @@ pub(crate) struct Closely {
     /// Knows the marks.
     tokenizer: ClipTokenizer,
     mark: i64,
-    known: Arc<Mutex<HashMap<u64, Look>>>,
+    known: Remembered<Look>,
 }
 
 /// What is known of a scene.
@@ -59,7 +58,7 @@ impl Closely {
             viewer: folder.clip_vision(Storage::F32, &scenes.device)?.0,
             tokenizer,
             mark,
-            known: Arc::default(),
+            known: Remembered::default(),
         })
     }
 
@@ -67,7 +66,7 @@ impl Closely {
     pub(crate) fn of(&self, crowd: Range<u64>) -> Self {
         Self {
             scenes: self.scenes.of(crowd),
-            known: Arc::default(),
+            known: Remembered::default(),
             ..self.clone()
         }
     }
@@ -75,9 +74,10 @@ impl Closely {
     /// What a step learns from.
     pub(crate) fn batch(&self, at: u64, count: u64) -> Result<DiffusionBatch, Error> {
         let number = |index| Numbers::new(at, index).below(LOCAL_POOL);
-        let looks = (0..count)
-            .into_par_iter()
-            .map(|index| self.look(number(index)));
+        let looks = (0..count).into_par_iter().map(|index| {
+            self.known
+                .or_made(number(index), |number| self.read(number))
+        });
         let looks = looks.collect::<Result<Vec<_>, Error>>()?;
         let latents = looks.iter().map(|look| look.latents.clone()).collect();
         let words = looks.iter().map(|look| look.words.clone()).collect();
@@ -104,16 +104,6 @@ impl Closely {
     fn seen(&self, pixels: Tensor<4>) -> Tensor<3> {
         let states = self.viewer.forward(pixels).hidden_states;
         states[states.len() - 2].clone()
-    }
-
-    fn look(&self, number: u64) -> Result<Look, Error> {
-        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(look) = known().get(&number) {
-            return Ok(look.clone());
-        }
-        let look = self.read(number)?;
-        known().insert(number, look.clone());
-        Ok(look)
     }
 
     fn read(&self, number: u64) -> Result<Look, Error> {

@@ -24,6 +24,7 @@ mod parser;
 mod people;
 mod recipe;
 mod record;
+mod remembered;
 mod scenes;
 mod stage;
 mod words;

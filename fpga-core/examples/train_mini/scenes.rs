@@ -1,9 +1,7 @@
 //! Drawn scenes as the diffusion model sees them.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use burn::tensor::{Device, Int, Tensor};
@@ -23,6 +21,7 @@ use rayon::prelude::*;
 use crate::head::head;
 use crate::people::{Numbers, aligned, crowd, group, near};
 use crate::recipe::{POOL, SIDE, TRAINED};
+use crate::remembered::Remembered;
 use crate::words;
 
 /// Scenes and the networks that read them. A scene is drawn and read once, and then remembered.
@@ -36,7 +35,7 @@ pub(crate) struct Scenes {
     pub(crate) crowd: Range<u64>,
     /// Number of the first scene.
     first: u64,
-    known: Arc<Mutex<HashMap<u64, Scene>>>,
+    known: Remembered<Scene>,
 }
 
 /// Scenes from this number on show one person from near.
@@ -70,7 +69,7 @@ impl Scenes {
             device: device.clone(),
             crowd: TRAINED,
             first: 0,
-            known: Arc::default(),
+            known: Remembered::default(),
         })
     }
 
@@ -78,7 +77,7 @@ impl Scenes {
     pub(crate) fn of(&self, crowd: Range<u64>) -> Self {
         Self {
             crowd,
-            known: Arc::default(),
+            known: Remembered::default(),
             ..self.clone()
         }
     }
@@ -130,9 +129,10 @@ impl Scenes {
 
     fn scenes(&self, at: u64, count: u64, first: u64) -> Result<Vec<Scene>, Error> {
         let number = |index| first + Numbers::new(at, index).below(POOL);
-        let scenes = (0..count)
-            .into_par_iter()
-            .map(|index| self.scene(number(index)));
+        let scenes = (0..count).into_par_iter().map(|index| {
+            self.known
+                .or_made(number(index), |number| self.read(number))
+        });
         scenes.collect()
     }
 
@@ -141,16 +141,6 @@ impl Scenes {
         let ids = words::ids(&self.tokenizer, caption)?;
         let ids = Tensor::<1, Int>::from_ints(ids.as_slice(), &self.device);
         Ok(self.reader.forward(ids.unsqueeze()).last_hidden_state)
-    }
-
-    fn scene(&self, number: u64) -> Result<Scene, Error> {
-        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(scene) = known().get(&number) {
-            return Ok(scene.clone());
-        }
-        let scene = self.read(number)?;
-        known().insert(number, scene.clone());
-        Ok(scene)
     }
 
     fn read(&self, number: u64) -> Result<Scene, Error> {
