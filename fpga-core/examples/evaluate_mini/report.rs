@@ -115,7 +115,8 @@ pub(crate) fn write(tables: &[Table], bench: &Bench, folder: &Path) -> Result<()
     } = &of;
     let mut text = format!(
         "# What the small model can do\n\nMeasured on {scenes} scenes per row and {steps} steps per picture with \
-         people whom no network was trained on, from seed {seed}, by `cargo run --release --example evaluate_mini`.\n"
+         people whom no network was trained on, by `cargo run --release --example evaluate_mini -- --scenes {scenes} \
+         --steps {steps} --seed {seed}`, with networks that are not in the box from `train_mini`.\n"
     );
     for table in tables {
         let picture = format!("{}.png", table.file());
