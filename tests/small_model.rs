@@ -1,19 +1,21 @@
 //! The model that comes with the library: it loads, and does what it is there for.
 
+#[path = "../fpga-core/examples/shared/head.rs"]
+mod head;
+
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use fpga_core::data::portrait::{Framing, Person, Scene, SceneSampler, Style, Wording};
 use fpga_core::diffusion::Guidance;
-use fpga_core::face::{
-    ArcFaceEmbedder, BiSeNetParser, FaceBox, FaceDetector, FaceEmbedder, ParsedFaces,
-};
+use fpga_core::face::{ArcFaceEmbedder, BiSeNetParser, FaceDetector, FaceEmbedder, ParsedFaces};
 use fpga_core::pipeline::{
     AdapterOptions, Canvas, DeviceChoice, FaceReference, GenerateRequest, IdentityAdapter,
     LoadOptions, Monitor, People, Place, PortraitGenerator, PortraitIdentity, StableDiffusion,
 };
 use fpga_core::text::LongPrompt;
 use fpga_core::weights::{Storage, arcface_from_file, bisenet_from_file};
+use head::head;
 
 /// People from this number on were never trained on.
 const STRANGERS: u64 = 1_200_000;
@@ -129,7 +131,7 @@ fn given_people_appear_at_their_places() {
         let people = known.iter().zip(&drawing.figures).map(|(face, figure)| {
             let reference = FaceReference::from_embedding(face.clone());
             let tokens = adapter.tokens(&[reference]).unwrap();
-            PortraitIdentity::new(tokens, Place::Box(head(&figure.face)))
+            PortraitIdentity::new(tokens, Place::Box(head(&figure.face).unwrap()))
         });
         let request = GenerateRequest {
             steps: 15,
@@ -154,19 +156,6 @@ fn given_people_appear_at_their_places() {
         }
     }
     assert!(right * 4 >= all * 3, "{right} of {all} faces");
-}
-
-/// The face with its hair.
-fn head(face: &FaceBox) -> FaceBox {
-    let [left, top, right, bottom] = face.edges();
-    let (wide, high) = (right - left, bottom - top);
-    FaceBox::new(
-        left - 0.25 * wide,
-        top - 0.35 * high,
-        right + 0.25 * wide,
-        bottom + 0.1 * high,
-    )
-    .unwrap()
 }
 
 /// Whoever asks before a job starts learns what a long prompt costs.
