@@ -2,11 +2,13 @@
 
 use burn::tensor::Tensor;
 use fpga_core::diffusion::{NoiseSchedule, Prediction, ScheduleConfig};
+use fpga_core::face::Landmarks5;
 use fpga_core::train::diffusion::{
-    CloneFaceTuning, DiffusionBatch, DiffusionObjective, FaceTarget, Focus, Modality, Networks,
-    Trainable, Trainee,
+    CloneFaceTuning, DiffusionBatch, DiffusionObjective, FaceTarget, Focus, Likeness, LikenessLoss,
+    Modality, Networks, Trainable, Trainee,
 };
 use fpga_core::train::{Draw, Objective};
+use fpga_core::weights::{ModelFolder, Storage, arcface_from_file};
 
 use crate::case::{Case, batch, device, fixtures, unet, with_condition};
 use crate::trainees::{identity, identity_name, modal, modal_name};
@@ -101,6 +103,50 @@ fn two_steps_of_multi_mode_fusion() {
         loss(&objective, &trainee, &skeletons, 0) + loss(&objective, &trainee, &landmarks, 1);
     case.compare_all(&trainee, both / 2.0, modal_name);
 }
+
+/// In the first step both pictures are clear enough to be looked at, in the second one is.
+#[test]
+fn faces_that_a_recogniser_knows() {
+    let steps = [
+        ("likeness", CLEAR[0], Prediction::Epsilon),
+        ("likeness_velocity", CLEAR[1], Prediction::V),
+    ];
+    for (name, step, prediction) in steps {
+        let case = Case::read("training_objectives", name);
+        let folder = ModelFolder::open(fixtures().join("vae/sd1_decode/vae"), None).unwrap();
+        let (autoencoder, _) = folder.vae(Storage::F32, &device()).unwrap();
+        let file = fixtures().join("face_networks/arcface.safetensors");
+        let (recogniser, _) = arcface_from_file(file, Storage::F32, &device()).unwrap();
+        let mut likeness = LikenessLoss::new(autoencoder, recogniser);
+        likeness.weight = 0.7;
+        let objective = DiffusionObjective {
+            likeness: Some(likeness),
+            ..objective(prediction)
+        };
+        let face = |row: usize| {
+            let points = case.value(&format!("points.{row}"));
+            let points: Vec<f32> = points.into_data().try_to_vec().unwrap();
+            let point = |at: usize| [points[2 * at], points[2 * at + 1]];
+            FaceTarget {
+                // Nobody's tokens reach this UNet, which has no adapter.
+                tokens: Some(Tensor::zeros([1, 5], &device())),
+                likeness: Some(Likeness {
+                    landmarks: Landmarks5::new(std::array::from_fn(point)).unwrap(),
+                    embedding: case.value(&format!("embedding.{row}")),
+                }),
+                ..FaceTarget::unknown(case.region(&format!("face.{row}.0")))
+            }
+        };
+        let batch = DiffusionBatch {
+            faces: vec![vec![face(0)], vec![face(1)]],
+            ..batch()
+        };
+        compare_part(name, &objective, &batch, step);
+    }
+}
+
+/// Steps whose noise leaves both pictures clear, and one.
+const CLEAR: [u64; 2] = [10, 13];
 
 fn objective(prediction: Prediction) -> DiffusionObjective {
     let schedule = NoiseSchedule::from_config(&ScheduleConfig::stable_diffusion()).unwrap();

@@ -56,6 +56,7 @@ pub(crate) fn people(case: &Case) -> DiffusionBatch {
                     .unwrap(),
             ),
             features: None,
+            likeness: None,
         }]
     };
     DiffusionBatch {

@@ -7,13 +7,13 @@ use fpga_core::RgbImage;
 use fpga_core::control::{ControlNet, RepControlNet, draw_landmarks5, draw_skeleton};
 use fpga_core::face::{FacePart, SEEN};
 use fpga_core::pipeline::{
-    Canvas, Control, ControlMode, GenerateRequest, Generated, ModalControl, Monitor,
-    PortraitGenerator, StableDiffusion,
+    Control, ControlMode, Generated, ModalControl, Monitor, PortraitGenerator, StableDiffusion,
 };
 use fpga_core::weights::{ModelFolder, Storage, load_rep_controlnet};
 
 use crate::Bench;
 use crate::crowd::Scene;
+use crate::generation::{everyone, request};
 use crate::report::{Table, mean, share};
 
 /// What is drawn for the network.
@@ -178,7 +178,7 @@ impl Way {
         Ok(ways)
     }
 
-    /// Nobody is given: only words and the condition say what is to be seen.
+    /// People and where their heads are are given, too; the first way has nothing else.
     fn generated(
         &self,
         bench: &Bench,
@@ -186,13 +186,14 @@ impl Way {
         modality: Modality,
         seed: u64,
     ) -> Result<Generated> {
-        let [width, height] = [bench.studio.size; 2];
         let condition = &modality.draw(scene);
-        let mut request =
-            GenerateRequest::new(scene.words.as_str(), Canvas::Blank { width, height });
-        request.steps = bench.studio.steps;
-        request.guidance = bench.studio.guidance;
-        request.seed = Some(seed);
+        let adapter = &bench.studio.adapter;
+        let mut request = request(
+            bench,
+            adapter,
+            (scene, seed),
+            everyone(bench, adapter, scene)?,
+        );
         match &self.told {
             Told::Nothing => {}
             Told::Beside(net) => request.controls.push(Control {

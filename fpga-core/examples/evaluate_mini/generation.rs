@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::slice;
 
-use anyhow::{Error, Result};
+use anyhow::Result;
 use burn::tensor::Tensor;
 use fpga_core::RgbImage;
 use fpga_core::identity::facial_prompt::PromptLayout;
@@ -144,28 +144,37 @@ fn generated(
     (scene, masks): (&Scene, Masks),
     seed: u64,
 ) -> Result<RgbImage> {
-    let tokens = |number: &usize| {
-        let tokens = bench.crowd.get(*number).tokens(adapter)?;
-        Ok::<_, Error>(bench.studio.for_new_pictures(tokens))
-    };
-    let identities = match masks {
-        Masks::On => {
-            let people = scene.who.iter().zip(&scene.drawing.figures);
-            let people = people.map(|(who, figure)| {
-                let place = Place::Box(head(&figure.face)?);
-                Ok(PortraitIdentity::new(tokens(who)?, place))
-            });
-            people.collect::<Result<_>>()?
-        }
+    let people = everyone(bench, adapter, scene)?;
+    let people = match masks {
+        Masks::On => people,
         Masks::Off => {
-            let everyone = scene.who.iter().map(tokens).collect::<Result<_>>()?;
-            vec![PortraitIdentity::new(joined(everyone), None)]
+            let tokens = people.into_iter().map(|person| person.tokens).collect();
+            vec![PortraitIdentity::new(joined(tokens), None)]
         }
     };
-    made(bench, &request(bench, adapter, (scene, seed), identities))
+    made(bench, &request(bench, adapter, (scene, seed), people))
 }
 
-fn request<'a>(
+/// The people of a scene, where their heads are to be.
+pub(crate) fn everyone(
+    bench: &Bench,
+    adapter: &IdentityAdapter,
+    scene: &Scene,
+) -> Result<Vec<PortraitIdentity>> {
+    let people = scene.who.iter().zip(&scene.drawing.figures);
+    let people = people.map(|(&who, figure)| {
+        let tokens = bench.crowd.get(who).tokens(adapter)?;
+        let tokens = bench.studio.for_new_pictures(tokens);
+        Ok(PortraitIdentity::new(
+            tokens,
+            Place::Box(head(&figure.face)?),
+        ))
+    });
+    people.collect()
+}
+
+/// What all pictures of an experiment are asked for with.
+pub(crate) fn request<'a>(
     bench: &Bench,
     adapter: &'a IdentityAdapter,
     (scene, seed): (&Scene, u64),

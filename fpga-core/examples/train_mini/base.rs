@@ -11,7 +11,8 @@ use fpga_core::identity::IdentityAttentionConfig;
 use fpga_core::identity::projector::Projector;
 use fpga_core::nn::randomize;
 use fpga_core::train::diffusion::{
-    ConditionDrop, DiffusionBatch, DiffusionObjective, Focus, Networks, Samples, Trainable, Trainee,
+    ConditionDrop, DiffusionBatch, DiffusionObjective, Focus, LikenessLoss, Networks, Samples,
+    Trainable, Trainee,
 };
 use fpga_core::train::{Computed, Draw, LearnerConfig, Objective};
 use fpga_core::unet::UNetConfig;
@@ -23,7 +24,8 @@ use serde_json::json;
 
 use crate::recipe::{
     ADAPT_FACES, ADAPT_RATE, ADAPT_STEPS, BASE_BATCH, BASE_RATE, BASE_STEPS, FACES, HELD_OUT,
-    REFINE_RATE, REFINE_STEPS, SEED, SIDE, STRANGERS, course, face_projection, scheduler, unet,
+    LIKENESS, LIKENESS_RATE, LIKENESS_STEPS, REFINE_RATE, REFINE_STEPS, SEED, SIDE, STRANGERS,
+    course, face_projection, scheduler, unet,
 };
 use crate::scenes::Scenes;
 use crate::stage::Place;
@@ -40,6 +42,8 @@ struct Lesson {
     crowds: bool,
     /// How much more faces count.
     faces: f64,
+    /// How much the recogniser's opinion of them does.
+    likeness: Option<f64>,
 }
 
 /// Trains both from nothing; gives back what was written.
@@ -49,6 +53,7 @@ pub(crate) fn train(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
         first: 0,
         crowds: false,
         faces: FACES,
+        likeness: None,
     };
     learn(place, device, fresh, lesson)
 }
@@ -60,6 +65,7 @@ pub(crate) fn refine(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
         first: 1 << 32,
         crowds: false,
         faces: FACES,
+        likeness: None,
     };
     learn(place, device, |device| Ok(place.people(device)?), lesson)
 }
@@ -71,6 +77,19 @@ pub(crate) fn adapt(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
         first: 2 << 32,
         crowds: true,
         faces: ADAPT_FACES,
+        likeness: None,
+    };
+    learn(place, device, |device| Ok(place.people(device)?), lesson)
+}
+
+/// And once more, while the recogniser is asked whose the faces are.
+pub(crate) fn likeness(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
+    let lesson = Lesson {
+        plan: course(LIKENESS_STEPS, LIKENESS_RATE),
+        first: 3 << 32,
+        crowds: true,
+        faces: ADAPT_FACES,
+        likeness: Some(LIKENESS),
     };
     learn(place, device, |device| Ok(place.people(device)?), lesson)
 }
@@ -87,25 +106,35 @@ fn learn(
         true => scenes.of_crowds(),
         false => scenes,
     };
-    let objective = DiffusionObjective {
+    let plain = DiffusionObjective {
         focus: Focus::Faces {
             extra: lesson.faces,
         },
         ..objective(&scenes)?
+    };
+    let likeness = lesson.likeness.map(|weight| -> Result<_> {
+        let device = device.clone().autodiff();
+        let mut loss = LikenessLoss::new(place.vae(&device)?, place.face(&device)?);
+        loss.weight = weight;
+        Ok(loss)
+    });
+    let objective = DiffusionObjective {
+        likeness: likeness.transpose()?,
+        ..plain.clone()
     };
     let shown = scenes.of(STRANGERS).batch(HELD_OUT, 8)?;
     let latents = scenes.vae.unscale(shown.latents.clone());
     let truth = tensor_to_pictures(scenes.vae.decode(latents))?;
     let samples = samples(&scenes, shown)?;
     let source = Computed::new(|at| scenes.batch(lesson.first + at, BASE_BATCH));
-    let start = (objective.clone(), model, source);
+    let start = (objective, model, source);
     let draw = |model: &Trainee| Ok(vec![sheet(&truth, &samples.draw(model)?)]);
     let Some(model) = place.train(start, lesson.plan, draw)? else {
         return Ok(Vec::new());
     };
     let strangers = scenes.of(STRANGERS);
     let batch = |at| strangers.batch(HELD_OUT + at, BASE_BATCH);
-    println!("held-out {}", held_out_loss(&objective, &model, batch)?);
+    println!("held-out {}", held_out_loss(&plain, &model, batch)?);
     save(&model, &place.into)
 }
 

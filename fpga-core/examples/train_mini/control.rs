@@ -10,7 +10,6 @@ use fpga_core::train::diffusion::{
     ConditionDrop, DiffusionObjective, ModalSets, Modality, Networks, Trainable, Trainee,
 };
 use fpga_core::train::{Alternating, Computed};
-use fpga_core::unet::UNet;
 use fpga_core::weights::Storage;
 
 use crate::base::{held_out_loss, objective};
@@ -35,10 +34,11 @@ const fn branches(layers: ModalLayers) -> Trainable {
 
 /// Trains the ControlNet; gives back what was written.
 pub(crate) fn controlnet(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
-    let fresh = |unet: UNet, _: &Device| {
+    let fresh = |base: Networks, _: &Device| {
+        let net = ControlNet::from_unet(&base.unet, &CONDITION_WIDTHS, SEED)?;
         Ok(Networks {
-            controlnet: Some(ControlNet::from_unet(&unet, &CONDITION_WIDTHS, SEED)?),
-            ..Networks::new(unet)
+            controlnet: Some(net),
+            ..base
         })
     };
     let learns = Trainable::ControlNet;
@@ -69,24 +69,23 @@ pub(crate) fn landmarks(place: &Place, device: &Device) -> Result<Vec<PathBuf>> 
     train(what, with_encoder, (place, device))
 }
 
-fn with_encoder(unet: UNet, device: &Device) -> Result<Networks> {
-    let channels = unet.config().encoder.stages[0].channels;
+fn with_encoder(base: Networks, device: &Device) -> Result<Networks> {
+    let channels = base.unet.config().encoder.stages[0].channels;
     let encoder = ConditionEncoder::fresh(3, &CONDITION_WIDTHS, channels, (SEED, device));
     Ok(Networks {
         encoder: Some(encoder),
-        ..Networks::new(unet)
+        ..base
     })
 }
 
 fn train(
     (learns, folder, lessons): (Trainable, &str, [Modality; 2]),
-    fresh: impl Fn(UNet, &Device) -> Result<Networks>,
+    fresh: impl Fn(Networks, &Device) -> Result<Networks>,
     (place, device): (&Place, &Device),
 ) -> Result<Vec<PathBuf>> {
     let scenes = Scenes::open(&place.into, device)?;
     let tracked = device.clone().autodiff();
-    // Who it is does not matter here: the adapter is silent, as control has to work without it, too.
-    let model = learns.prepare(fresh(place.unet(&tracked)?, &tracked)?, SEED)?;
+    let model = learns.prepare(fresh(place.people(&tracked)?, &tracked)?, SEED)?;
     let objective = DiffusionObjective {
         drop: ConditionDrop {
             text: 0.3,

@@ -16,13 +16,15 @@ use rayon::prelude::*;
 
 use crate::people::{Numbers, aligned, with_other_hair};
 use crate::recipe::{
-    FACE_BATCH, FACE_LOSS, FACE_RATE, FACE_STEPS, HELD_OUT, KNOWN, OTHER_HAIR, REFINE_FACE_RATE,
-    REFINE_FACE_STEPS, REFINE_KNOWN, SEED, course, face,
+    self, FACE_BATCH, FACE_LOSS, FACE_RATE, FACE_STEPS, HELD_OUT, JUDGE_STEPS, KNOWN, OTHER_HAIR,
+    REFINE_FACE_RATE, REFINE_FACE_STEPS, REFINE_KNOWN, SEED, course, face,
 };
 use crate::stage::Place;
 
 /// Strangers among whom a face has to be found.
 const ASKED: u64 = 200;
+/// The folder of the model in which it lies.
+const FACE: &str = "face";
 /// Numbers of the batches of the second training start here.
 const LATER: u64 = 1 << 32;
 
@@ -48,7 +50,7 @@ pub(crate) fn train(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
     let network = randomize(face().init(&tracked), SEED);
     let model = Recogniser::new(network, KNOWN as usize, SEED, &tracked);
     learn(
-        place,
+        (place, FACE),
         device,
         model,
         (lesson, course(FACE_STEPS, FACE_RATE)),
@@ -64,7 +66,7 @@ pub(crate) fn refine(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
         other_hair: OTHER_HAIR,
     };
     let tracked = device.clone().autodiff();
-    let (network, _) = arcface_from_file(weights(&place.into), Storage::F32, &tracked)?;
+    let (network, _) = arcface_from_file(weights(&place.into, FACE), Storage::F32, &tracked)?;
     let centres = directions(&network, &lesson, device)?;
     make_parameters(&network);
     let model = Recogniser {
@@ -73,11 +75,26 @@ pub(crate) fn refine(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
             .set_require_grad(true),
     };
     let plan = course(REFINE_FACE_STEPS, REFINE_FACE_RATE);
-    learn(place, device, model, (lesson, plan))
+    learn((place, FACE), device, model, (lesson, plan))
+}
+
+/// Trains another one on other pictures, which has no part in any training and only judges; gives back what was
+/// written.
+pub(crate) fn judge(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
+    let lesson = Lesson {
+        first: 4 * LATER,
+        people: REFINE_KNOWN,
+        other_hair: OTHER_HAIR,
+    };
+    let tracked = device.clone().autodiff();
+    let network = randomize(recipe::judge().init(&tracked), SEED + 1);
+    let model = Recogniser::new(network, REFINE_KNOWN as usize, SEED + 1, &tracked);
+    let plan = course(JUDGE_STEPS, FACE_RATE);
+    learn((place, "judge"), device, model, (lesson, plan))
 }
 
 fn learn(
-    place: &Place,
+    (place, folder): (&Place, &str),
     device: &Device,
     model: Recogniser,
     (lesson, plan): (Lesson, LearnerConfig),
@@ -93,14 +110,14 @@ fn learn(
         let found = 100.0 * recognised(&embedder, other_hair)?;
         println!("strangers with {hair} hair found among {ASKED}: {found:.1} %");
     }
-    let weights = weights(&place.into);
-    std::fs::create_dir_all(place.into.join("face"))?;
+    let weights = weights(&place.into, folder);
+    std::fs::create_dir_all(place.into.join(folder))?;
     save(&network, &residual_names(), &weights, Storage::F16)?;
     Ok(vec![weights])
 }
 
-fn weights(model: &Path) -> PathBuf {
-    model.join("face/backbone.safetensors")
+fn weights(model: &Path, folder: &str) -> PathBuf {
+    model.join(folder).join("backbone.safetensors")
 }
 
 /// Faces of a few dozen to a hundred pixels, as groups and portraits have them.

@@ -79,6 +79,10 @@ enum Network {
     RefineParser,
     /// UNet and adapter once more, for the refined recogniser.
     Adapt,
+    /// And once more, while the recogniser is asked about the faces.
+    Likeness,
+    /// A second recogniser, which only judges.
+    Judge,
     /// A ControlNet for skeletons and landmarks.
     ControlNet,
     /// The same, to be merged into the UNet.
@@ -122,6 +126,8 @@ fn run(arguments: &Arguments) -> Result<()> {
             Network::RefineFace => face::refine,
             Network::RefineParser => parser::refine,
             Network::Adapt => base::adapt,
+            Network::Likeness => base::likeness,
+            Network::Judge => face::judge,
             Network::ControlNet => control::controlnet,
             Network::RepControlNet => control::rep_controlnet,
             Network::Everywhere => control::everywhere,

@@ -71,6 +71,15 @@ pub(crate) fn face() -> ArcFaceConfig {
     }
 }
 
+/// One that only judges: as deep, and wider at its end.
+pub(crate) fn judge() -> ArcFaceConfig {
+    ArcFaceConfig {
+        stages: [16, 32, 64, 16].map(|width| ResidualStage { blocks: 1, width }),
+        ..face()
+    }
+}
+
+pub(crate) const JUDGE_STEPS: u64 = 3000;
 pub(crate) const FACE_BATCH: u64 = 32;
 pub(crate) const FACE_STEPS: u64 = 3000;
 pub(crate) const FACE_RATE: f64 = 1e-3;
@@ -162,6 +171,11 @@ pub(crate) const ADAPT_RATE: f64 = 6e-4;
 /// How much more faces count than everything else; then, when the rest of the picture is learned, still more.
 pub(crate) const FACES: f64 = 1.0;
 pub(crate) const ADAPT_FACES: f64 = 3.0;
+
+/// When a recogniser is asked about the faces, how much its answer counts.
+pub(crate) const LIKENESS: f64 = 0.4;
+pub(crate) const LIKENESS_STEPS: u64 = 5000;
+pub(crate) const LIKENESS_RATE: f64 = 4e-4;
 
 /// Widths of what reads condition pictures, which are four times as large as latents.
 pub(crate) const CONDITION_WIDTHS: [usize; 3] = [8, 16, 32];

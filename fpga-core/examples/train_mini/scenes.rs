@@ -11,7 +11,7 @@ use fpga_core::data::portrait::{Person, Wording};
 use fpga_core::face::{ArcFaceEmbedder, FaceBox, MaskShape, SEEN, face_region};
 use fpga_core::identity::projector::IdentityFeatures;
 use fpga_core::text::{ClipText, ClipTokenizer};
-use fpga_core::train::diffusion::{DiffusionBatch, FaceTarget, Modality};
+use fpga_core::train::diffusion::{DiffusionBatch, FaceTarget, Likeness, Modality};
 use fpga_core::unet::Conditioning;
 use fpga_core::vae::{AutoencoderKl, picture_to_tensor};
 use fpga_core::weights::{ModelFolder, Storage, arcface_from_file};
@@ -115,15 +115,10 @@ impl Scenes {
             picture_to_tensor(&drawn, &self.device) * 0.5 + 0.5
         };
         let conditions = scenes.iter().map(picture).collect();
-        let mut batch = together(scenes);
-        // Whose faces they are is not asked here.
-        for face in batch.faces.iter_mut().flatten() {
-            face.features = None;
-        }
         Ok(DiffusionBatch {
             condition: Some(Tensor::cat(conditions, 0)),
             modality,
-            ..batch
+            ..together(scenes)
         })
     }
 
@@ -168,8 +163,13 @@ impl Scenes {
                 .embedder
                 .embed_aligned(&aligned(numbers, &Person::from_seed(person))?)?;
             let face = Tensor::<1>::from_floats(face.unit().as_slice(), &self.device);
+            let likeness = somebody.then(|| Likeness {
+                landmarks: figure.landmarks,
+                embedding: face.clone(),
+            });
             let face = if somebody { face } else { face.zeros_like() };
             faces.push(FaceTarget {
+                likeness,
                 features: Some(IdentityFeatures {
                     face: Some(face.unsqueeze()),
                     ..IdentityFeatures::default()

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use burn::module::Module;
 use burn::tensor::Device;
 use fpga_core::Error;
+use fpga_core::face::ArcFace;
 use fpga_core::identity::projector::Shortcut;
 use fpga_core::train::diffusion::Networks;
 use fpga_core::train::{
     BatchSource, Learner, LearnerConfig, Objective, StepReport, TerminalBar, Watch,
 };
-use fpga_core::unet::UNet;
-use fpga_core::weights::{AdapterFile, ModelFolder, Storage};
+use fpga_core::vae::AutoencoderKl;
+use fpga_core::weights::{AdapterFile, ModelFolder, Storage, arcface_from_file};
 use image::RgbImage;
 
 /// Where a stage works.
@@ -25,15 +26,22 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// The UNet that was trained before.
-    pub(crate) fn unet(&self, device: &Device) -> Result<UNet, Error> {
-        let folder = ModelFolder::open(self.into.join("unet"), None)?;
-        Ok(folder.unet(Storage::F32, device)?.0)
+    /// The autoencoder that was trained before.
+    pub(crate) fn vae(&self, device: &Device) -> Result<AutoencoderKl, Error> {
+        let folder = ModelFolder::open(self.into.join("vae"), None)?;
+        Ok(folder.vae(Storage::F32, device)?.0)
     }
 
-    /// The same with its identity adapter.
+    /// The recogniser that was trained before.
+    pub(crate) fn face(&self, device: &Device) -> Result<ArcFace, Error> {
+        let file = self.into.join("face/backbone.safetensors");
+        Ok(arcface_from_file(file, Storage::F32, device)?.0)
+    }
+
+    /// The UNet with its identity adapter.
     pub(crate) fn people(&self, device: &Device) -> Result<Networks, Error> {
-        let unet = self.unet(device)?;
+        let folder = ModelFolder::open(self.into.join("unet"), None)?;
+        let (unet, _) = folder.unet(Storage::F32, device)?;
         let adapter = AdapterFile::open(self.into.join("adapter.safetensors"))?;
         Ok(Networks {
             identity: Some(adapter.attention(unet.config(), Storage::F32, device)?),

@@ -50,6 +50,21 @@ impl Prediction {
         }
     }
 
+    /// Clean latents of noisy ones at `levels`, as the network's `output` has them.
+    ///
+    /// # Shapes
+    /// - `output`, `latents`: `[b, c, h, w]`; `levels`: `b` or 1
+    /// - returns `[b, c, h, w]`
+    pub fn clean(self, output: Tensor<4>, latents: Tensor<4>, levels: &[NoiseLevel]) -> Tensor<4> {
+        let signal = per_item(levels, NoiseLevel::signal, &latents);
+        let sigma = per_item(levels, NoiseLevel::sigma, &latents);
+        match self {
+            Self::Epsilon => (latents - output * sigma) / signal,
+            Self::V => latents * signal - output * sigma,
+            Self::Sample => output,
+        }
+    }
+
     /// Clean latents out of variance-exploding `latents = x₀ + σ·ε`; all `[b, c, h, w]`.
     pub fn clean_at_sigma(self, output: Tensor<4>, latents: Tensor<4>, sigma: f64) -> Tensor<4> {
         let variance = sigma * sigma + 1.0;
@@ -103,10 +118,12 @@ mod tests {
         for prediction in [Prediction::Epsilon, Prediction::V, Prediction::Sample] {
             let output = prediction.target(clean.clone(), noise.clone(), &[level, level]);
             let split = prediction.split(output.clone(), noisy.clone(), level);
+            let each = prediction.clean(output.clone(), noisy.clone(), &[level, level]);
             let exploding = noisy.clone() / level.signal();
             let at_sigma = prediction.clean_at_sigma(output, exploding, level.ratio());
             for (found, expected) in [
                 (split.clean, &clean),
+                (each, &clean),
                 (split.noise, &noise),
                 (at_sigma, &clean),
             ] {

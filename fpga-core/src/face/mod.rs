@@ -80,6 +80,8 @@ pub use region::{face_region, head_of_body};
 pub use residual::ResidualStage;
 pub use scrfd::{DetectionLimits, ScrfdLayout};
 pub use skeleton::{Extremities, Keypoint, PoseEstimator, SEEN, Skeleton};
+#[cfg(feature = "train")]
+pub(crate) use warp::warp_pixels;
 pub use whole_body::{WHOLE_BODY_POINTS, from_whole_body};
 pub use yolox::decode_people;
 

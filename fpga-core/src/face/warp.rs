@@ -4,6 +4,8 @@
 //! antialiasing, unlike the rest of the room: networks were trained on pictures made so. Equal to
 //! OpenCV 5 but for one level where its arithmetic rounds the other way (2 of 1000 values at most).
 
+#[cfg(feature = "train")]
+use burn::tensor::{Int, Tensor};
 use image::{Rgb, RgbImage};
 
 use super::affine::Affine;
@@ -19,19 +21,56 @@ pub(super) fn warp(picture: &RgbImage, to_picture: &Affine, [width, height]: [u3
 /// Bilinear mean of the four pixels around index position `(x, y)`; black outside the picture.
 fn sample(picture: &RgbImage, x: f64, y: f64) -> [f64; 3] {
     let mut sum = [0.0; 3];
-    for (row, row_weight) in neighbours(y) {
-        for (column, column_weight) in neighbours(x) {
-            let (Ok(column), Ok(row)) = (u32::try_from(column), u32::try_from(row)) else {
-                continue;
-            };
-            if let Some(Rgb(pixel)) = picture.get_pixel_checked(column, row) {
-                for (sum, level) in sum.iter_mut().zip(pixel) {
-                    *sum += row_weight * column_weight * f64::from(*level);
-                }
+    for (column, row, weight) in around(x, y) {
+        let (Ok(column), Ok(row)) = (u32::try_from(column), u32::try_from(row)) else {
+            continue;
+        };
+        if let Some(Rgb(pixel)) = picture.get_pixel_checked(column, row) {
+            for (sum, level) in sum.iter_mut().zip(pixel) {
+                *sum += weight * f64::from(*level);
             }
         }
     }
     sum
+}
+
+/// The same for a picture that gradients go back to, `[1, c, H, W]` in −1..1: `[1, c, height, width]`.
+#[cfg(feature = "train")]
+pub(crate) fn warp_pixels(
+    picture: Tensor<4>,
+    to_picture: &Affine,
+    [width, height]: [u32; 2],
+) -> Tensor<4> {
+    let [_, channels, rows, columns] = picture.dims();
+    let [width, height] = [width, height].map(|side| side as usize);
+    let device = picture.device();
+    let (mut places, mut weights) = (Vec::new(), Vec::new());
+    for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
+        let [sx, sy] = to_picture.apply([x as f64, y as f64]);
+        for (column, row, weight) in around(sx, sy) {
+            let inside = (0..rows as i64).contains(&row) && (0..columns as i64).contains(&column);
+            let (place, weight) = match inside {
+                true => (row * columns as i64 + column, weight as f32),
+                false => (0, 0.0),
+            };
+            places.push(place);
+            weights.push(weight);
+        }
+    }
+    let places = Tensor::<1, Int>::from_ints(places.as_slice(), &device);
+    let weights = Tensor::<1>::from_floats(weights.as_slice(), &device);
+    // Black is 0 here, so that what lies outside adds nothing.
+    let flat = (picture + 1.0).reshape([channels, rows * columns]);
+    let corners = flat.select(1, places) * weights.unsqueeze();
+    let corners = corners.reshape([channels, height * width, 4]);
+    corners.sum_dim(2).reshape([1, channels, height, width]) - 1.0
+}
+
+/// The four pixels around index position `(x, y)`: column, row, share.
+fn around(x: f64, y: f64) -> [(i64, i64, f64); 4] {
+    let ([top, bottom], [left, right]) = (neighbours(y), neighbours(x));
+    [(top, left), (top, right), (bottom, left), (bottom, right)]
+        .map(|((row, down), (column, across))| (column, row, down * across))
 }
 
 fn neighbours(position: f64) -> [(i64, f64); 2] {
@@ -39,4 +78,42 @@ fn neighbours(position: f64) -> [(i64, f64); 2] {
     let fraction = position - low;
     let index = low as i64; // saturates, so the next one must too
     [(index, 1.0 - fraction), (index.saturating_add(1), fraction)]
+}
+
+#[cfg(all(test, feature = "train"))]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::super::photograph::astronaut;
+    use super::*;
+    use crate::vae::{picture_to_tensor, tensor_to_pictures};
+
+    #[test]
+    fn pixels_with_gradients_are_the_same_pixels() {
+        let device = Device::flex();
+        let picture = image::imageops::crop_imm(&astronaut(), 150, 20, 96, 70).to_image();
+        // Turned and enlarged, with corners outside.
+        let map = Affine::similarity(0.9, 0.4, [10.3, -20.6]);
+        let expected = warp(&picture, &map, [112, 90]);
+        let found = warp_pixels(picture_to_tensor(&picture, &device), &map, [112, 90]);
+        let found = tensor_to_pictures(found).unwrap().remove(0);
+        let pairs = found.as_raw().iter().zip(expected.as_raw());
+        let most = pairs.map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+        assert!(most <= 1, "{most}");
+        assert!(expected.pixels().any(|pixel| pixel.0 == [0; 3]));
+        assert!(expected.pixels().any(|pixel| pixel.0 != [0; 3]));
+    }
+
+    #[test]
+    fn gradients_go_back_to_the_pixels_that_were_seen() {
+        let device = Device::flex().autodiff();
+        let picture = Tensor::<4>::ones([1, 1, 4, 5], &device).require_grad();
+        // Half a pixel to the right: every pixel of the first row is seen twice, by halves.
+        let map = Affine::translation(0.5, 0.0);
+        let seen = warp_pixels(picture.clone(), &map, [4, 1]);
+        let found = picture.grad(&seen.sum().backward()).unwrap();
+        let found: Vec<f32> = found.into_data().try_to_vec().unwrap();
+        assert_eq!(found[..5], [0.5, 1.0, 1.0, 1.0, 0.5]);
+        assert!(found[5..].iter().all(|&slope| slope == 0.0));
+    }
 }

@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 use ndarray::Array2;
 
 use crate::error::{Context, Error, Result};
+use crate::face::Landmarks5;
 use crate::identity::projector::IdentityFeatures;
 use crate::unet::{AddedConditioning, Conditioning};
 
@@ -43,6 +44,17 @@ pub struct FaceTarget {
     pub tokens: Option<Tensor<2>>,
     /// What a projector makes these tokens of, one row each: needed where the projector learns.
     pub features: Option<IdentityFeatures>,
+    /// How it is recognised: needed where its likeness counts.
+    pub likeness: Option<Likeness>,
+}
+
+/// How a face in a picture is recognised.
+#[derive(Clone, Debug)]
+pub struct Likeness {
+    /// Where its points are, in pixels of the mask.
+    pub landmarks: Landmarks5,
+    /// What a recogniser says of the person, of length 1: `[features]`.
+    pub embedding: Tensor<1>,
 }
 
 /// A facial part and the word that stands for it.
@@ -64,6 +76,7 @@ impl FaceTarget {
             region,
             tokens: None,
             features: None,
+            likeness: None,
         }
     }
 

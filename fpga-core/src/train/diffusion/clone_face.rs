@@ -171,6 +171,7 @@ mod tests {
             }),
             tokens: tokens.map(|fill| Tensor::full([2, 4], fill, &device)),
             features: None,
+            likeness: None,
         };
         let faces = vec![
             vec![face(0, Some(1.0)), face(40, Some(2.0)), face(20, None)],

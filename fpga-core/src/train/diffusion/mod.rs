@@ -3,7 +3,7 @@
 //! A [`Trainable`] turns networks into a [`Trainee`], in which exactly one part learns. The
 //! [`DiffusionObjective`] is noise prediction with everything that our strategies add to it: weight on
 //! faces, alternating modalities (MMF), one active face (Clone Face Tuning), attention that stays where
-//! it belongs, dropped conditions, weights by noise level.
+//! it belongs, faces that a recogniser is asked about, dropped conditions, weights by noise level.
 //!
 //! Letters: `b` pictures of a batch, `h`/`w` size of the latents, `H`/`W` size of the pictures.
 
@@ -11,6 +11,7 @@ mod batch;
 mod clone_face;
 mod drop;
 mod focus;
+mod likeness;
 mod localisation;
 mod lora;
 mod masks;
@@ -20,10 +21,11 @@ mod save;
 mod trainable;
 mod trainee;
 
-pub use batch::{DiffusionBatch, FaceTarget, Modality, PartTarget};
+pub use batch::{DiffusionBatch, FaceTarget, Likeness, Modality, PartTarget};
 pub use clone_face::CloneFaceTuning;
 pub use drop::ConditionDrop;
 pub use focus::Focus;
+pub use likeness::LikenessLoss;
 pub use localisation::{Localisation, balanced_l1};
 pub use lora::{LoraConfig, lora_of};
 pub use objective::DiffusionObjective;

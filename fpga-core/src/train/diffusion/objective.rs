@@ -7,6 +7,7 @@ use super::batch::{DiffusionBatch, Modality};
 use super::clone_face::{Activated, CloneFaceTuning};
 use super::drop::{ConditionDrop, Empty};
 use super::focus::Focus;
+use super::likeness::LikenessLoss;
 use super::localisation::Localisation;
 use super::trainee::{Inputs, Trainee};
 use crate::diffusion::{NoiseLevel, NoiseSchedule, Prediction, add_noise};
@@ -40,6 +41,8 @@ pub struct DiffusionObjective {
     pub empty_picture: Option<IdentityFeatures>,
     /// Attention that stays where it belongs.
     pub localisation: Option<Localisation>,
+    /// Faces that a recogniser knows.
+    pub likeness: Option<LikenessLoss>,
 }
 
 impl DiffusionObjective {
@@ -55,6 +58,7 @@ impl DiffusionObjective {
             empty_text: None,
             empty_picture: None,
             localisation: None,
+            likeness: None,
         }
     }
 
@@ -178,6 +182,9 @@ impl Objective for DiffusionObjective {
     fn loss(&self, model: &Trainee, batch: &DiffusionBatch, draw: &mut Draw) -> Result<Loss> {
         batch.check()?;
         let device = model.device();
+        if let Some(likeness) = &self.likeness {
+            likeness.check(&device)?;
+        }
         let levels = self.levels(batch.len(), draw)?;
         let noise = draw.normal(batch.latents.dims(), &device);
         let batch = on_graph(batch.clone(), &device);
@@ -191,7 +198,11 @@ impl Objective for DiffusionObjective {
         batch.latents = add_noise(clean.clone(), noise.clone(), &levels);
         let target = self.prediction.target(clean, noise, &levels);
         let timesteps: Vec<f32> = levels.iter().map(|level| level.timestep as f32).collect();
-        let parts = batch.parts.clone();
+        let (parts, faces, noisy) = (
+            batch.parts.clone(),
+            batch.faces.clone(),
+            batch.latents.clone(),
+        );
         let inputs = Inputs {
             batch,
             timesteps: Tensor::from_floats(timesteps.as_slice(), &device),
@@ -201,7 +212,7 @@ impl Objective for DiffusionObjective {
         };
         let predicted = model.predict(&inputs)?;
 
-        let mut error = (predicted.output - target).square();
+        let mut error = (predicted.output.clone() - target).square();
         for weights in weights
             .into_iter()
             .chain(self.level_weights(&levels, &device))
@@ -215,6 +226,14 @@ impl Objective for DiffusionObjective {
             told.push(("noise", f64::from(value.clone().into_scalar::<f32>())));
             told.push(("localisation", f64::from(loss.clone().into_scalar::<f32>())));
             value = value + loss * place.weight;
+        }
+        if let Some(likeness) = &self.likeness {
+            let clean = self.prediction.clean(predicted.output, noisy, &levels);
+            if let Some(loss) = likeness.loss(&clean, &levels, &faces, draw)? {
+                let cosine = 1.0 - f64::from(loss.clone().into_scalar::<f32>());
+                told.push(("likeness", cosine));
+                value = value + loss * likeness.weight;
+            }
         }
         Ok(Loss { value, parts: told })
     }
@@ -233,6 +252,9 @@ pub(super) fn on_graph(mut batch: DiffusionBatch, device: &Device) -> DiffusionB
         face.tokens = face.tokens.take().map(|tokens| tracked(tokens, device));
         let features = face.features.take();
         face.features = features.map(|known| features_on(known, device));
+        if let Some(likeness) = &mut face.likeness {
+            likeness.embedding = tracked(likeness.embedding.clone(), device);
+        }
     }
     for part in batch.parts.iter_mut().flatten() {
         part.look = part.look.take().map(|look| tracked(look, device));

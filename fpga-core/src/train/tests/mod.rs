@@ -99,6 +99,7 @@ fn batch(seed: u64, modality: Modality) -> DiffusionBatch {
         }),
         tokens: Some(draw([1, 1, 2, TOKEN_WIDTH]).reshape([2, TOKEN_WIDTH])),
         features: None,
+        likeness: None,
     };
     let faces = vec![vec![face(0), face(24)], vec![face(12)]];
     let part = |token, row: usize| PartTarget {

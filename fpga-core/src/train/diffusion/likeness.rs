@@ -1,0 +1,157 @@
+//! Faces of the picture to be are shown to a recogniser, as in PortraitBooth (Peng et al. 2023) and PuLID (Guo et
+//! al. 2024): what is left of the noise is decoded where the face is, aligned, and asked whose face it is.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+
+use super::batch::{FaceTarget, Likeness};
+use crate::diffusion::NoiseLevel;
+use crate::error::{Error, Result};
+use crate::face::{ALIGNED_SIZE, Affine, ArcFace, Landmarks5, alignment, warp_pixels};
+use crate::nn::make_parameters;
+use crate::train::Draw;
+use crate::vae::AutoencoderKl;
+
+/// One minus the cosine between faces of the picture to be and the people whom they show.
+#[derive(Clone, Debug)]
+pub struct LikenessLoss {
+    /// How much it counts.
+    pub weight: f64,
+    /// Least ᾱ of pictures that are looked at: in more noise there is no face yet.
+    pub from_signal: f64,
+    /// Most faces per batch; if there are more, they are drawn.
+    pub faces: usize,
+    autoencoder: AutoencoderKl,
+    recogniser: ArcFace,
+}
+
+/// Latents around an aligned face that are decoded with it, so that it does not end at a border.
+const MARGIN: f64 = 2.0;
+
+impl LikenessLoss {
+    /// With a weight of 0.1, from ᾱ = 0.2 on, for at most 8 faces. The networks lie where the model learns, and do
+    /// not learn.
+    pub fn new(autoencoder: AutoencoderKl, recogniser: ArcFace) -> Self {
+        make_parameters(&autoencoder);
+        make_parameters(&recogniser);
+        Self {
+            weight: 0.1,
+            from_signal: 0.2,
+            faces: 8,
+            autoencoder: autoencoder.no_grad(),
+            recogniser: recogniser.no_grad(),
+        }
+    }
+
+    /// # Errors
+    /// Numbers out of range, or networks elsewhere than the model on `device`.
+    pub(super) fn check(&self, device: &Device) -> Result<()> {
+        for (name, fine, found) in [
+            ("weight of the likeness", self.weight >= 0.0, self.weight),
+            (
+                "least signal of the likeness",
+                (0.0..=1.0).contains(&self.from_signal),
+                self.from_signal,
+            ),
+        ] {
+            if !(fine && found.is_finite()) {
+                return Err(Error::invalid(name, format!("is out of range: {found}")));
+            }
+        }
+        for (name, found) in [
+            ("autoencoder", self.autoencoder.devices()),
+            ("recogniser", self.recogniser.devices()),
+        ] {
+            if let Some(other) = found.iter().find(|found| *found != device) {
+                let why = format!("is on {other:?}, and the model on {device:?}");
+                return Err(Error::invalid(format!("{name} of the likeness"), why));
+            }
+        }
+        Ok(())
+    }
+
+    /// `None` where no face can be looked at. Faces whose identity was left out are not asked about.
+    ///
+    /// # Shapes
+    /// - `clean`: `[b, c, h, w]`, what the model takes the pictures for
+    pub(super) fn loss(
+        &self,
+        clean: &Tensor<4>,
+        levels: &[NoiseLevel],
+        faces: &[Vec<FaceTarget>],
+        draw: &mut Draw,
+    ) -> Result<Option<Tensor<1>>> {
+        let clear = |&(_, level): &(usize, &NoiseLevel)| level.alpha_bar >= self.from_signal;
+        let rows = levels.iter().enumerate().filter(clear).map(|(row, _)| row);
+        let known = |row: usize| {
+            let faces = faces.get(row).into_iter().flatten();
+            let faces = faces.filter(|face| face.is_known());
+            faces.filter_map(move |face| Some((row, face, face.likeness.as_ref()?)))
+        };
+        let mut seen: Vec<(usize, &FaceTarget, &Likeness)> = rows.flat_map(known).collect();
+        while seen.len() > self.faces {
+            seen.swap_remove(draw.below(seen.len()));
+        }
+        if seen.is_empty() {
+            return Ok(None);
+        }
+        let features = self.recogniser.config().features;
+        let mut aligned = Vec::with_capacity(seen.len());
+        let mut wanted = Vec::with_capacity(seen.len());
+        for (row, face, likeness) in seen {
+            let embedding = likeness.embedding.clone();
+            if embedding.dims() != [features] {
+                let needed = format!("[{features}] as the recogniser says");
+                return Err(Error::shape(
+                    "embedding of a face",
+                    needed,
+                    embedding.dims(),
+                ));
+            }
+            wanted.push(embedding);
+            let (height, width) = face.region.dim();
+            let landmarks = self.in_pixels(&likeness.landmarks, [height, width], clean.dims())?;
+            aligned.push(self.aligned(clean.clone().narrow(0, row, 1), &landmarks)?);
+        }
+        let found = self.recogniser.forward(Tensor::cat(aligned, 0));
+        let length = (found.clone().square().sum_dim(1) + 1e-8).sqrt();
+        let cosines = (found / length * Tensor::stack(wanted, 0)).sum_dim(1);
+        Ok(Some(-cosines.mean() + 1.0))
+    }
+
+    /// From a mask of `[height, width]` to the picture that the latents stand for.
+    fn in_pixels(
+        &self,
+        landmarks: &Landmarks5,
+        [height, width]: [usize; 2],
+        latents: [usize; 4],
+    ) -> Result<Landmarks5> {
+        let cell = self.autoencoder.config().reduction();
+        let [down, across] = [(latents[2], height), (latents[3], width)]
+            .map(|(cells, pixels)| (cells * cell) as f32 / pixels as f32);
+        Landmarks5::new(landmarks.points().map(|[x, y]| [x * across, y * down]))
+    }
+
+    /// A face as the recogniser sees it: `[1, 3, 112, 112]` of `latents` `[1, c, h, w]`.
+    fn aligned(&self, latents: Tensor<4>, landmarks: &Landmarks5) -> Result<Tensor<4>> {
+        let to_picture = alignment(landmarks)?.inverse()?;
+        let [_, _, height, width] = latents.dims();
+        let cell = self.autoencoder.config().reduction() as f64;
+        let side = f64::from(ALIGNED_SIZE);
+        let corners = [[0.0, 0.0], [side, 0.0], [0.0, side], [side, side]]
+            .map(|corner| to_picture.apply(corner).map(|place| place / cell));
+        let cells = |axis: usize, count: usize| {
+            let places = corners.map(|corner| corner[axis]);
+            let least = places.into_iter().fold(f64::INFINITY, f64::min) - MARGIN;
+            let most = places.into_iter().fold(f64::NEG_INFINITY, f64::max) + MARGIN;
+            let first = (least.floor().max(0.0) as usize).min(count - 1);
+            first..(most.ceil().max(0.0) as usize).clamp(first + 1, count)
+        };
+        let (rows, columns) = (cells(1, height), cells(0, width));
+        let [left, top] = [columns.start, rows.start].map(|first| first as f64 * cell);
+        let latents = latents.slice_dim(2, rows).slice_dim(3, columns);
+        let pixels = self.autoencoder.decode(self.autoencoder.unscale(latents));
+        let to_pixels = Affine::translation(-left, -top).after(&to_picture);
+        Ok(warp_pixels(pixels, &to_pixels, [ALIGNED_SIZE; 2]))
+    }
+}
