@@ -140,7 +140,7 @@ impl Way {
             model: base.clone(),
             told: Told::Nothing,
         }];
-        if let Some(path) = bench.network("controlnet") {
+        if let Some(path) = bench.networks.find("controlnet") {
             let folder = ModelFolder::open(path, None)?;
             let (net, _) = folder.controlnet(Storage::F32, &base.device)?;
             ways.push(Self {
@@ -158,7 +158,7 @@ impl Way {
             merged.push(("RepControlNet", net.clone()));
         }
         for (folder, name) in [("repcontrolnet_lite", "RepControlNet, whole UNet"), single] {
-            let Some(path) = bench.network(folder) else {
+            let Some(path) = bench.networks.find(folder) else {
                 continue;
             };
             let file = path.join("rep_controlnet.safetensors");

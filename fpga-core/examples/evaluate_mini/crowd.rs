@@ -9,6 +9,7 @@ use fpga_core::face::{FaceEmbedder, FaceEmbedding};
 use fpga_core::pipeline::{FaceReference, IdentityAdapter, IdentityTokens};
 use rayon::prelude::*;
 
+use crate::judge::Judge;
 use crate::studio::Studio;
 
 pub(crate) struct Crowd(Vec<Stranger>);
@@ -18,6 +19,8 @@ pub(crate) struct Stranger {
     /// The reference picture.
     pub(crate) picture: RgbImage,
     pub(crate) embedding: FaceEmbedding,
+    /// What the second recogniser says of it.
+    pub(crate) second: Option<FaceEmbedding>,
 }
 
 impl Stranger {
@@ -41,7 +44,7 @@ pub(crate) struct Scene {
 
 impl Crowd {
     /// The people of these numbers.
-    pub(crate) fn drawn(studio: &Studio, numbers: Range<u64>) -> Result<Self> {
+    pub(crate) fn drawn(studio: &Studio, judge: &Judge, numbers: Range<u64>) -> Result<Self> {
         let first = numbers.start;
         let stranger = |number| {
             let person = Person::from_seed(number);
@@ -53,6 +56,7 @@ impl Crowd {
             Ok(Stranger {
                 person,
                 embedding,
+                second: judge.second(&drawing.picture, landmarks)?,
                 picture: drawing.picture,
             })
         };
@@ -95,9 +99,14 @@ impl Crowd {
         })
     }
 
-    /// Whom of all a face is most like.
-    pub(crate) fn nearest(&self, face: &FaceEmbedding) -> Result<usize> {
-        let cosines = self.0.iter().map(|one| face.cosine(&one.embedding));
+    /// Whom of all a face is most like, in the eyes of the recogniser `by` whom everyone is known.
+    pub(crate) fn nearest(
+        &self,
+        face: &FaceEmbedding,
+        by: impl Fn(&Stranger) -> Option<&FaceEmbedding>,
+    ) -> Result<usize> {
+        let known = self.0.iter().filter_map(by);
+        let cosines = known.map(|one| face.cosine(one));
         let cosines = cosines.collect::<Result<Vec<_>, _>>()?;
         let nearest = (0..cosines.len()).max_by(|&a, &b| cosines[a].total_cmp(&cosines[b]));
         Ok(nearest.expect("somebody is in the crowd"))

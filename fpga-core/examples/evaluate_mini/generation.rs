@@ -34,7 +34,7 @@ pub(crate) fn identity(bench: &Bench) -> Result<Table> {
     let mut table = Table::new(
         "Given people in generated pictures",
         "people, masks",
-        &["cosine", "identified, %", "face found there, %"],
+        &bench.judge.columns(),
     );
     for people in 1..=4 {
         for (masks, word) in [(Masks::On, "MGMICA"), (Masks::Off, "no masks")] {
@@ -55,10 +55,10 @@ pub(crate) fn clone_face(bench: &Bench) -> Result<Table> {
     let mut table = Table::new(
         "Clone Face Tuning (two people, MGMICA)",
         "adapter",
-        &["cosine", "identified, %", "face found there, %"],
+        &bench.judge.columns(),
     );
     let own = &bench.studio.adapter;
-    let tuned = bench.network("clone_face").map(|folder| {
+    let tuned = bench.networks.find("clone_face").map(|folder| {
         let file = folder.join("adapter.safetensors");
         IdentityAdapter::load(&file, &bench.studio.model, &AdapterOptions::default())
     });
@@ -82,9 +82,9 @@ pub(crate) fn local_features(bench: &Bench) -> Result<Table> {
     let mut table = Table::new(
         "Local features (one person)",
         "what is given",
-        &["cosine", "identified, %", "face found there, %"],
+        &bench.judge.columns(),
     );
-    let closer = bench.network("local").map(|folder| {
+    let closer = bench.networks.find("local").map(|folder| {
         let options = AdapterOptions {
             image_encoder: Some(Path::new(IN_THE_BOX).join("image_encoder")),
             shortcut: Some(Shortcut::Scaled(1.0)),

@@ -111,9 +111,15 @@ struct Bench {
     crowd: Crowd,
     judge: Judge,
     scenes: u64,
+    networks: Networks,
+    bar: ProgressBar,
+}
+
+/// Networks that may be in the box or not.
+struct Networks {
+    /// Where those lie that are not.
     trained: PathBuf,
     missing: Mutex<BTreeSet<String>>,
-    bar: ProgressBar,
 }
 
 fn main() -> ExitCode {
@@ -129,16 +135,18 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<()> {
     let studio = Studio::open(&arguments.studio)?;
     let style = ProgressStyle::with_template("{msg:40} {bar:24} {pos}/{len} {eta}");
-    let bench = Bench {
-        crowd: Crowd::drawn(
-            &studio,
-            arguments.first..arguments.first + arguments.strangers,
-        )?,
-        judge: Judge::open(&studio)?,
-        studio,
-        scenes: arguments.scenes,
+    let networks = Networks {
         trained: arguments.trained.clone(),
         missing: Mutex::default(),
+    };
+    let judge = Judge::open(&studio, networks.find("judge"))?;
+    let strangers = arguments.first..arguments.first + arguments.strangers;
+    let bench = Bench {
+        crowd: Crowd::drawn(&studio, &judge, strangers)?,
+        judge,
+        studio,
+        scenes: arguments.scenes,
+        networks,
         bar: ProgressBar::new(1).with_style(style.expect("the template is well-formed")),
     };
     std::fs::create_dir_all(&arguments.out)?;
@@ -186,9 +194,11 @@ impl Bench {
     fn see(&self, scene: &Scene, picture: &RgbImage) -> Result<Vec<Seen>> {
         self.judge.see((&self.studio, &self.crowd), scene, picture)
     }
+}
 
-    /// Where a network lies that may be in the box or not; what is in neither place is noted.
-    fn network(&self, name: &str) -> Option<PathBuf> {
+impl Networks {
+    /// Where one lies; what is in neither place is noted.
+    fn find(&self, name: &str) -> Option<PathBuf> {
         let places = [PathBuf::from(IN_THE_BOX), self.trained.clone()];
         let found = places.into_iter().map(|place| place.join(name));
         let found = found.into_iter().find(|place| place.exists());

@@ -128,8 +128,8 @@ pub(crate) fn write(tables: &[Table], bench: &Bench, folder: &Path) -> Result<()
             table.title
         )?;
     }
-    if !bench.missing().is_empty() {
-        let missing = bench.missing().join(", ");
+    if !bench.networks.missing().is_empty() {
+        let missing = bench.networks.missing().join(", ");
         writeln!(
             text,
             "\nNot measured, because no such network was there: {missing}."

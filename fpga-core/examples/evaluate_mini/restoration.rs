@@ -1,6 +1,6 @@
 //! Faces that lost their detail, and faces that become someone else's.
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 use fpga_core::RgbImage;
 use fpga_core::face::{FaceBox, FaceEmbedder};
 use fpga_core::metrics::psnr;
@@ -69,34 +69,43 @@ pub(crate) fn sizes(bench: &Bench) -> Result<Table> {
 
 /// The first face becomes another person's, from the noise of the old face or from fresh noise.
 pub(crate) fn exchange(bench: &Bench) -> Result<Table> {
-    let mut table = Table::new(
-        "Exchanged faces",
-        "noise",
-        &[
-            "cosine with the old person",
-            "with the new one",
-            "nearer to the new one, %",
-            "background bytes changed",
-        ],
-    );
+    let mut columns = vec![
+        "cosine with the old person",
+        "with the new one",
+        "nearer to the new one, %",
+        "background bytes changed",
+    ];
+    columns.extend(bench.judge.has_second().then_some("nearer by another, %"));
+    let mut table = Table::new("Exchanged faces", "noise", &columns);
     for (name, variation) in [("of the old face", 0.0), ("fresh", 1.0)] {
         let found = bench.each(name, |seed| exchanged(bench, variation, seed))?;
-        let column = |index: usize| -> Vec<f64> { found.iter().map(|row| row[index]).collect() };
-        table.row(
-            name,
-            vec![
-                mean(&column(0)),
-                mean(&column(1)),
-                share(found.iter().map(|row| row[1] > row[0])),
-                column(2).iter().sum(),
-            ],
-        );
+        let column = |of: fn(&Exchanged) -> f64| -> Vec<f64> { found.iter().map(of).collect() };
+        let mut row = vec![
+            mean(&column(|one| one.old)),
+            mean(&column(|one| one.new)),
+            share(found.iter().map(|one| one.new > one.old)),
+            column(|one| one.changed).iter().sum(),
+        ];
+        let confirmed = found.iter().filter_map(|one| one.confirmed);
+        row.extend(bench.judge.has_second().then(|| share(confirmed)));
+        table.row(name, row);
     }
     Ok(table)
 }
 
-/// Cosine with the old person and with the new one, and bytes changed outside the mask.
-fn exchanged(bench: &Bench, variation: f64, seed: u64) -> Result<[f64; 3]> {
+/// What became of a face that was to be another's.
+struct Exchanged {
+    /// Cosine with whom it was.
+    old: f64,
+    /// Cosine with whom it was to be.
+    new: f64,
+    /// Whether it is nearer to the new one in the eyes of the second recogniser.
+    confirmed: Option<bool>,
+    /// Bytes outside the mask.
+    changed: f64,
+}
+
+fn exchanged(bench: &Bench, variation: f64, seed: u64) -> Result<Exchanged> {
     let scene = bench.crowd.scene(2, 2 * bench.studio.size, seed)?;
     let other = (scene.who[0] + bench.crowd.len() / 2) % bench.crowd.len();
     let picture = &scene.drawing.picture;
@@ -108,9 +117,16 @@ fn exchanged(bench: &Bench, variation: f64, seed: u64) -> Result<[f64; 3]> {
     let made = restored(bench, &request)?;
     let landmarks = &scene.drawing.figures[0].landmarks;
     let face = bench.studio.embedder.embed(&made.picture, landmarks)?;
-    let likeness = |who: usize| face.cosine(&bench.crowd.get(who).embedding);
-    let changed = made.report.changed_outside_mask as f64;
-    Ok([likeness(scene.who[0])?, likeness(other)?, changed])
+    let [old, new] = [scene.who[0], other].map(|who| bench.crowd.get(who));
+    let second = bench.judge.second(&made.picture, landmarks)?;
+    let confirmed = { second.zip(old.second.as_ref()).zip(new.second.as_ref()) }
+        .map(|((face, old), new)| Ok::<_, Error>(face.cosine(new)? > face.cosine(old)?));
+    Ok(Exchanged {
+        old: face.cosine(&old.embedding)?,
+        new: face.cosine(&new.embedding)?,
+        confirmed: confirmed.transpose()?,
+        changed: made.report.changed_outside_mask as f64,
+    })
 }
 
 /// Cosine before and after, and bytes changed outside the mask.

@@ -16,8 +16,9 @@ use rayon::prelude::*;
 
 use crate::people::{Numbers, aligned, with_other_hair};
 use crate::recipe::{
-    self, FACE_BATCH, FACE_LOSS, FACE_RATE, FACE_STEPS, HELD_OUT, JUDGE_STEPS, KNOWN, OTHER_HAIR,
-    REFINE_FACE_RATE, REFINE_FACE_STEPS, REFINE_KNOWN, SEED, course, face,
+    self, FACE_BATCH, FACE_LOSS, FACE_RATE, FACE_STEPS, HELD_OUT, JUDGE_KNOWN, JUDGE_RATE,
+    JUDGE_STEPS, KNOWN, OTHER_HAIR, REFINE_FACE_RATE, REFINE_FACE_STEPS, REFINE_KNOWN, SEED,
+    course, face,
 };
 use crate::stage::Place;
 
@@ -83,13 +84,13 @@ pub(crate) fn refine(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
 pub(crate) fn judge(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
     let lesson = Lesson {
         first: 4 * LATER,
-        people: REFINE_KNOWN,
+        people: JUDGE_KNOWN,
         other_hair: OTHER_HAIR,
     };
     let tracked = device.clone().autodiff();
     let network = randomize(recipe::judge().init(&tracked), SEED + 1);
-    let model = Recogniser::new(network, REFINE_KNOWN as usize, SEED + 1, &tracked);
-    let plan = course(JUDGE_STEPS, FACE_RATE);
+    let model = Recogniser::new(network, JUDGE_KNOWN as usize, SEED + 1, &tracked);
+    let plan = course(JUDGE_STEPS, JUDGE_RATE);
     learn((place, "judge"), device, model, (lesson, plan))
 }
 

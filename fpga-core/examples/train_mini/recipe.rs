@@ -79,7 +79,10 @@ pub(crate) fn judge() -> ArcFaceConfig {
     }
 }
 
+/// People whom it learns to tell apart: few, so that it sees each often.
+pub(crate) const JUDGE_KNOWN: u64 = 1024;
 pub(crate) const JUDGE_STEPS: u64 = 3000;
+pub(crate) const JUDGE_RATE: f64 = 2e-3;
 pub(crate) const FACE_BATCH: u64 = 32;
 pub(crate) const FACE_STEPS: u64 = 3000;
 pub(crate) const FACE_RATE: f64 = 1e-3;
@@ -173,8 +176,8 @@ pub(crate) const FACES: f64 = 1.0;
 pub(crate) const ADAPT_FACES: f64 = 3.0;
 
 /// When a recogniser is asked about the faces, how much its answer counts.
-pub(crate) const LIKENESS: f64 = 0.4;
-pub(crate) const LIKENESS_STEPS: u64 = 5000;
+pub(crate) const LIKENESS: f64 = 0.1;
+pub(crate) const LIKENESS_STEPS: u64 = 4500;
 pub(crate) const LIKENESS_RATE: f64 = 4e-4;
 
 /// Widths of what reads condition pictures, which are four times as large as latents.

@@ -155,3 +155,113 @@ impl LikenessLoss {
         Ok(warp_pixels(pixels, &to_pixels, [ALIGNED_SIZE; 2]))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+    use serde_json::json;
+
+    use super::*;
+    use crate::face::{ArcFaceConfig, ResidualStage};
+    use crate::nn::randomize;
+    use crate::vae::VaeConfig;
+
+    fn device() -> Device {
+        Device::flex().autodiff()
+    }
+
+    fn loss() -> LikenessLoss {
+        let vae = json!({
+            "in_channels": 3, "out_channels": 3, "latent_channels": 4, "block_out_channels": [4, 4],
+            "down_block_types": vec!["DownEncoderBlock2D"; 2],
+            "up_block_types": vec!["UpDecoderBlock2D"; 2], "layers_per_block": 1,
+            "norm_num_groups": 2, "sample_size": 16, "scaling_factor": 0.5,
+        });
+        let vae = VaeConfig::from_json(&vae).unwrap().init(&device());
+        let face = ArcFaceConfig {
+            side: 112,
+            stem_width: 4,
+            stages: [4; 4].map(|width| ResidualStage { blocks: 1, width }),
+            features: 6,
+        };
+        LikenessLoss::new(randomize(vae, 1), randomize(face.init(&device()), 2))
+    }
+
+    /// At the left or at the right of a picture of 16 pixels.
+    fn face(left: f32, features: usize) -> FaceTarget {
+        let points = [[1.0, 3.0], [5.0, 3.2], [3.0, 5.0], [1.5, 7.0], [4.5, 7.1]];
+        let landmarks = Landmarks5::new(points.map(|[x, y]| [left + x, y])).unwrap();
+        let embedding = Tensor::ones([features], &device()) / (features as f64).sqrt();
+        FaceTarget {
+            tokens: Some(Tensor::zeros([1, 3], &device())),
+            likeness: Some(Likeness {
+                landmarks,
+                embedding,
+            }),
+            ..FaceTarget::unknown(Array2::ones((16, 16)))
+        }
+    }
+
+    fn levels(alpha_bar: f64) -> [NoiseLevel; 1] {
+        let timestep = 1.0;
+        [NoiseLevel {
+            timestep,
+            alpha_bar,
+        }]
+    }
+
+    fn asked(loss: &LikenessLoss, alpha_bar: f64, faces: Vec<FaceTarget>) -> Result<Option<f32>> {
+        let clean = Draw::new(5, 0, 0).normal([1, 4, 8, 8], &device());
+        let draw = &mut Draw::new(6, 0, 0);
+        let found = loss.loss(&clean, &levels(alpha_bar), &[faces], draw)?;
+        Ok(found.map(|found| found.into_scalar()))
+    }
+
+    #[test]
+    fn only_known_faces_in_clear_pictures_are_asked_about() {
+        let loss = loss();
+        let stranger = FaceTarget {
+            tokens: None,
+            ..face(0.0, 6)
+        };
+        let unseen = FaceTarget {
+            likeness: None,
+            ..face(0.0, 6)
+        };
+        assert_eq!(asked(&loss, 0.19, vec![face(0.0, 6)]).unwrap(), None);
+        assert_eq!(asked(&loss, 0.9, vec![stranger, unseen]).unwrap(), None);
+        let found = asked(&loss, 0.21, vec![face(0.0, 6)]).unwrap().unwrap();
+        assert!((0.0..=2.0).contains(&found), "{found}");
+    }
+
+    #[test]
+    fn faces_beyond_the_limit_are_left_out() {
+        let both = loss();
+        let one = LikenessLoss { faces: 1, ..loss() };
+        let [left, right] = [0.0, 9.0].map(|at| asked(&both, 0.9, vec![face(at, 6)]).unwrap());
+        let pair = || vec![face(0.0, 6), face(9.0, 6)];
+        let found = asked(&one, 0.9, pair()).unwrap();
+        assert!(left != right && (found == left || found == right));
+        let mean = (left.unwrap() + right.unwrap()) / 2.0;
+        let found = asked(&both, 0.9, pair()).unwrap().unwrap();
+        assert!((found - mean).abs() < 1e-5, "{found} {mean}");
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let error = asked(&loss(), 0.9, vec![face(0.0, 7)]).unwrap_err();
+        assert!(error.to_string().contains("embedding of a face"), "{error}");
+        let error = loss().check(&Device::flex()).unwrap_err();
+        assert!(
+            error.to_string().contains("autoencoder of the likeness"),
+            "{error}"
+        );
+        let wrong = LikenessLoss {
+            from_signal: 1.5,
+            ..loss()
+        };
+        let error = wrong.check(&device()).unwrap_err();
+        assert!(error.to_string().contains("least signal"), "{error}");
+        assert!(loss().check(&device()).is_ok());
+    }
+}
