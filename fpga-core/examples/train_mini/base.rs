@@ -23,9 +23,9 @@ use image::imageops::replace;
 use serde_json::json;
 
 use crate::recipe::{
-    ADAPT_FACES, ADAPT_RATE, ADAPT_STEPS, BASE_BATCH, BASE_RATE, BASE_STEPS, FACES, HELD_OUT,
-    LIKENESS, LIKENESS_RATE, LIKENESS_STEPS, REFINE_RATE, REFINE_STEPS, SEED, SIDE, STRANGERS,
-    course, face_projection, scheduler, unet,
+    ADAPT_FACES, ADAPT_RATE, ADAPT_STEPS, BASE_BATCH, BASE_RATE, BASE_STEPS, FACES, FINISH_RATE,
+    FINISH_STEPS, HELD_OUT, LIKENESS, LIKENESS_RATE, LIKENESS_STEPS, REFINE_RATE, REFINE_STEPS,
+    SEED, SHAKE, SIDE, STRANGERS, course, face_projection, scheduler, unet,
 };
 use crate::scenes::Scenes;
 use crate::stage::Place;
@@ -42,8 +42,8 @@ struct Lesson {
     crowds: bool,
     /// How much more faces count.
     faces: f64,
-    /// How much the recogniser's opinion of them does.
-    likeness: Option<f64>,
+    /// How much the recogniser's opinion of them does, and how far they are shaken before.
+    likeness: Option<(f64, f64)>,
 }
 
 /// Trains both from nothing; gives back what was written.
@@ -89,7 +89,19 @@ pub(crate) fn likeness(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
         first: 3 << 32,
         crowds: true,
         faces: ADAPT_FACES,
-        likeness: Some(LIKENESS),
+        likeness: Some((LIKENESS, 0.0)),
+    };
+    learn(place, device, |device| Ok(place.people(device)?), lesson)
+}
+
+/// And once more, while it sees them less exactly cut out.
+pub(crate) fn finish(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
+    let lesson = Lesson {
+        plan: course(FINISH_STEPS, FINISH_RATE),
+        first: 4 << 32,
+        crowds: true,
+        faces: ADAPT_FACES,
+        likeness: Some((LIKENESS, SHAKE)),
     };
     learn(place, device, |device| Ok(place.people(device)?), lesson)
 }
@@ -112,10 +124,10 @@ fn learn(
         },
         ..objective(&scenes)?
     };
-    let likeness = lesson.likeness.map(|weight| -> Result<_> {
+    let likeness = lesson.likeness.map(|(weight, shake)| -> Result<_> {
         let device = device.clone().autodiff();
         let mut loss = LikenessLoss::new(place.vae(&device)?, place.face(&device)?);
-        loss.weight = weight;
+        (loss.weight, loss.shake) = (weight, shake);
         Ok(loss)
     });
     let objective = DiffusionObjective {

@@ -81,6 +81,8 @@ enum Network {
     Adapt,
     /// And once more, while the recogniser is asked about the faces.
     Likeness,
+    /// And a last time, while it sees them less exactly cut out.
+    Finish,
     /// A second recogniser, which only judges.
     Judge,
     /// A ControlNet for skeletons and landmarks.
@@ -127,6 +129,7 @@ fn run(arguments: &Arguments) -> Result<()> {
             Network::RefineParser => parser::refine,
             Network::Adapt => base::adapt,
             Network::Likeness => base::likeness,
+            Network::Finish => base::finish,
             Network::Judge => face::judge,
             Network::ControlNet => control::controlnet,
             Network::RepControlNet => control::rep_controlnet,

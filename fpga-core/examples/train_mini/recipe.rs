@@ -179,6 +179,10 @@ pub(crate) const ADAPT_FACES: f64 = 3.0;
 pub(crate) const LIKENESS: f64 = 0.1;
 pub(crate) const LIKENESS_STEPS: u64 = 4500;
 pub(crate) const LIKENESS_RATE: f64 = 4e-4;
+/// How far faces are shaken at last before it sees them.
+pub(crate) const SHAKE: f64 = 0.1;
+pub(crate) const FINISH_STEPS: u64 = 3000;
+pub(crate) const FINISH_RATE: f64 = 4e-4;
 
 /// Widths of what reads condition pictures, which are four times as large as latents.
 pub(crate) const CONDITION_WIDTHS: [usize; 3] = [8, 16, 32];

@@ -7,7 +7,9 @@ use burn::tensor::{Device, Tensor};
 use super::batch::{FaceTarget, Likeness};
 use crate::diffusion::NoiseLevel;
 use crate::error::{Error, Result};
-use crate::face::{ALIGNED_SIZE, Affine, ArcFace, Landmarks5, alignment, warp_pixels};
+use crate::face::{
+    ALIGNED_SIZE, ARCFACE_TEMPLATE, Affine, ArcFace, Landmarks5, alignment, warp_pixels,
+};
 use crate::nn::make_parameters;
 use crate::train::Draw;
 use crate::vae::AutoencoderKl;
@@ -21,6 +23,9 @@ pub struct LikenessLoss {
     pub from_signal: f64,
     /// Most faces per batch; if there are more, they are drawn.
     pub faces: usize,
+    /// How far faces are turned (radians), resized (share) and moved (eye distances) at random before the recogniser
+    /// sees them, so that they are not made for its view of them alone.
+    pub shake: f64,
     autoencoder: AutoencoderKl,
     recogniser: ArcFace,
 }
@@ -29,7 +34,7 @@ pub struct LikenessLoss {
 const MARGIN: f64 = 2.0;
 
 impl LikenessLoss {
-    /// With a weight of 0.1, from ᾱ = 0.2 on, for at most 8 faces. The networks lie where the model learns, and do
+    /// With a weight of 0.1, from ᾱ = 0.2 on, for at most 8 faces, not shaken. The networks lie where the model learns, and do
     /// not learn.
     pub fn new(autoencoder: AutoencoderKl, recogniser: ArcFace) -> Self {
         make_parameters(&autoencoder);
@@ -38,6 +43,7 @@ impl LikenessLoss {
             weight: 0.1,
             from_signal: 0.2,
             faces: 8,
+            shake: 0.0,
             autoencoder: autoencoder.no_grad(),
             recogniser: recogniser.no_grad(),
         }
@@ -52,6 +58,11 @@ impl LikenessLoss {
                 "least signal of the likeness",
                 (0.0..=1.0).contains(&self.from_signal),
                 self.from_signal,
+            ),
+            (
+                "shake of the likeness",
+                (0.0..0.5).contains(&self.shake),
+                self.shake,
             ),
         ] {
             if !(fine && found.is_finite()) {
@@ -111,7 +122,8 @@ impl LikenessLoss {
             wanted.push(embedding);
             let (height, width) = face.region.dim();
             let landmarks = self.in_pixels(&likeness.landmarks, [height, width], clean.dims())?;
-            aligned.push(self.aligned(clean.clone().narrow(0, row, 1), &landmarks)?);
+            let seen = alignment(&landmarks)?.inverse()?.after(&self.shaken(draw));
+            aligned.push(self.aligned(clean.clone().narrow(0, row, 1), &seen));
         }
         let found = self.recogniser.forward(Tensor::cat(aligned, 0));
         let length = (found.clone().square().sum_dim(1) + 1e-8).sqrt();
@@ -132,9 +144,20 @@ impl LikenessLoss {
         Landmarks5::new(landmarks.points().map(|[x, y]| [x * across, y * down]))
     }
 
+    /// Of an aligned face, round its nose.
+    fn shaken(&self, draw: &mut Draw) -> Affine {
+        if self.shake == 0.0 {
+            return Affine::IDENTITY;
+        }
+        let mut share = || self.shake * (2.0 * draw.unit() - 1.0);
+        let (scale, angle) = (1.0 + share(), share());
+        let [[left, _], [right, _], [x, y], ..] = ARCFACE_TEMPLATE;
+        let shift = [x, y].map(|centre| centre + share() * (right - left));
+        Affine::similarity(scale, angle, shift).after(&Affine::translation(-x, -y))
+    }
+
     /// A face as the recogniser sees it: `[1, 3, 112, 112]` of `latents` `[1, c, h, w]`.
-    fn aligned(&self, latents: Tensor<4>, landmarks: &Landmarks5) -> Result<Tensor<4>> {
-        let to_picture = alignment(landmarks)?.inverse()?;
+    fn aligned(&self, latents: Tensor<4>, to_picture: &Affine) -> Tensor<4> {
         let [_, _, height, width] = latents.dims();
         let cell = self.autoencoder.config().reduction() as f64;
         let side = f64::from(ALIGNED_SIZE);
@@ -151,8 +174,8 @@ impl LikenessLoss {
         let [left, top] = [columns.start, rows.start].map(|first| first as f64 * cell);
         let latents = latents.slice_dim(2, rows).slice_dim(3, columns);
         let pixels = self.autoencoder.decode(self.autoencoder.unscale(latents));
-        let to_pixels = Affine::translation(-left, -top).after(&to_picture);
-        Ok(warp_pixels(pixels, &to_pixels, [ALIGNED_SIZE; 2]))
+        let to_pixels = Affine::translation(-left, -top).after(to_picture);
+        warp_pixels(pixels, &to_pixels, [ALIGNED_SIZE; 2])
     }
 }
 
@@ -245,6 +268,25 @@ mod tests {
         let mean = (left.unwrap() + right.unwrap()) / 2.0;
         let found = asked(&both, 0.9, pair()).unwrap().unwrap();
         assert!((found - mean).abs() < 1e-5, "{found} {mean}");
+    }
+
+    #[test]
+    fn faces_are_shaken_round_the_nose() {
+        let still = loss().shaken(&mut Draw::new(1, 0, 0));
+        assert_eq!(still, Affine::IDENTITY);
+        let loss = LikenessLoss {
+            shake: 0.1,
+            ..loss()
+        };
+        let (draw, nose) = (&mut Draw::new(1, 0, 0), ARCFACE_TEMPLATE[2]);
+        let mut farthest: f64 = 0.0;
+        for _ in 0..200 {
+            let moved = loss.shaken(draw).apply(nose);
+            let away = [0, 1].map(|axis| (moved[axis] - nose[axis]).abs());
+            farthest = farthest.max(away[0]).max(away[1]);
+        }
+        // A tenth of the distance between the eyes.
+        assert!(farthest > 3.2 && farthest < 3.53, "{farthest}");
     }
 
     #[test]
