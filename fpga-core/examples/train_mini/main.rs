@@ -4,8 +4,9 @@
 //! cargo run --release --features train --example train_mini
 //! ```
 //!
-//! Stages: autoencoder, face recogniser, face parser, the two halves of CLIP, UNet with identity adapter, control, Clone
-//! Face Tuning, local features. Each writes `metrics.jsonl`, `loss.png`, samples and
+//! Stages: autoencoder, face recogniser, face parser, the two halves of CLIP, UNet with identity adapter (at last
+//! while the recogniser is asked about the faces), a second recogniser to judge, control, Clone Face Tuning, local
+//! features. Each writes `metrics.jsonl`, `loss.png`, samples and
 //! checkpoints under `--runs`, goes on where it was interrupted, and leaves its network in `--into`, in the
 //! layout that the loaders read. Everything follows from the recipe and its seed. People from number
 //! 1,000,000 on are never trained on: they are for measuring.
