@@ -73,8 +73,15 @@ impl LikenessLoss {
             ("autoencoder", self.autoencoder.devices()),
             ("recogniser", self.recogniser.devices()),
         ] {
-            if let Some(other) = found.iter().find(|found| *found != device) {
-                let why = format!("is on {other:?}, and the model on {device:?}");
+            let elsewhere =
+                |found: &&Device| *found != device || found.is_autodiff() != device.is_autodiff();
+            if let Some(other) = found.iter().find(elsewhere) {
+                let tracks = |device: &Device| match device.is_autodiff() {
+                    true => format!("{device:?}, tracking gradients"),
+                    false => format!("{device:?}, without gradients"),
+                };
+                let (found, needed) = (tracks(other), tracks(device));
+                let why = format!("must lie where the model does: needs {needed}, found {found}");
                 return Err(Error::invalid(format!("{name} of the likeness"), why));
             }
         }
