@@ -9,8 +9,8 @@ use fpga::*;
 use fpga_core::RgbImage;
 
 use crate::scene::{
-    CROWD, Embedding, Failure, Ground, Heard, Paint, Pictures, Play, Scene, Shown, Step, Task,
-    cross, device_name, read_report, recognise, untimed,
+    CROWD, Embedding, Failure, Ground, Heard, Paint, Play, Scene, Shown, Step, Task, cross,
+    device_name, read_report, recognise, untimed,
 };
 
 pub(crate) struct CDoor {
@@ -127,7 +127,7 @@ impl CDoor {
         let notes = listener.heard.notes.clone();
         HEARD.replace(listener.heard);
         shown.map(|(pictures, report)| Play {
-            pictures: Pictures(pictures),
+            pictures,
             report: read_report(&report),
             notes,
         })
@@ -137,8 +137,8 @@ impl CDoor {
         HEARD.with_borrow(|heard| heard.steps.clone())
     }
 
-    pub(crate) fn previews(&self) -> Pictures {
-        HEARD.with_borrow(|heard| Pictures(heard.previews.clone()))
+    pub(crate) fn previews(&self) -> Vec<RgbImage> {
+        HEARD.with_borrow(|heard| heard.previews.clone())
     }
 
     fn job(&self, task: &Task) -> Result<*mut fpga_job, Failure> {

@@ -21,8 +21,8 @@ use fpga_core::weights::{ModelFolder, Storage};
 use ndarray::Array2;
 
 use crate::scene::{
-    CROWD, Embedding, Failure, Ground, Heard, Paint, Person, Pictures, Play, Scene, SceneFace,
-    Search, Shown, Step, Task, cross, device_name, read_report, recognise, untimed,
+    CROWD, Embedding, Failure, Ground, Heard, Paint, Person, Play, Scene, SceneFace, Search, Shown,
+    Step, Task, cross, device_name, read_report, recognise, untimed,
 };
 
 pub(crate) struct RustDoor {
@@ -78,7 +78,7 @@ impl RustDoor {
         HEARD.replace(heard);
         match made {
             Ok((pictures, report)) => Ok(Play {
-                pictures: Pictures(pictures),
+                pictures,
                 report: read_report(&report),
                 notes,
             }),
@@ -93,8 +93,8 @@ impl RustDoor {
         HEARD.with_borrow(|heard| heard.steps.clone())
     }
 
-    pub(crate) fn previews(&self) -> Pictures {
-        HEARD.with_borrow(|heard| Pictures(heard.previews.clone()))
+    pub(crate) fn previews(&self) -> Vec<RgbImage> {
+        HEARD.with_borrow(|heard| heard.previews.clone())
     }
 
     fn make(
