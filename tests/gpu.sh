@@ -6,7 +6,7 @@
 #   FPGA_JOBS    as many cases at once (1)
 #   FPGA_PARITY  a parity runner that is already built
 # A tensor may differ from its reference by a relative L2 of 1e-3 in f32 (3e-2 in f16, 2e-1 in bf16), or of what its
-# case says where that is more. Slow in software, minutes a network: almost all of it is the driver compiling kernels.
+# case says where that is more. Slow in software, minutes a network: most of it is the driver compiling kernels.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 device=${1:-wgpu:0}
@@ -18,8 +18,10 @@ case $precision in
     *) echo "precision $precision: needs f32, f16 or bf16" >&2; exit 2 ;;
 esac
 
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
 # Mesa's driver complains with every case where nobody is logged in.
-export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-$(mktemp -d)}
+export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-$scratch}
 
 case $device in cuda*) feature=cuda ;; cpu) feature=flex ;; *) feature=wgpu ;; esac
 parity=${FPGA_PARITY:-${CARGO_TARGET_DIR:-target}/release/parity}
@@ -45,8 +47,7 @@ check_case() {
 export -f check_case
 export parity device precision allowed
 
-lines=$(mktemp)
-trap 'rm -f "$lines"' EXIT
+lines=$scratch/lines
 find tests/fixtures -name case.json | sort | grep -Ev "${FPGA_SKIP:-^$}" |
     xargs -P "${FPGA_JOBS:-1}" -I FILE bash -c 'check_case FILE' | tee "$lines" || true
 
