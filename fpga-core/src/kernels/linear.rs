@@ -5,20 +5,24 @@
 
 use super::level::Level;
 use super::micro::{Product, Start, multiply};
-use super::pack::{Block, PackPanel};
-use super::parallel::{Shared, for_each, for_each_range, threads};
+use super::pack::{Block, pack_panels};
+use super::parallel::{Grid, Shared, for_each_range};
 use super::pool::Buffer;
 use super::simd::{Kernel, Simd};
 use super::weights::WeightView;
 
 /// Values of packed weights that are in use at once.
-const PACKED: usize = 2 << 20;
-/// Rows of the input per task.
-const ROWS: usize = 112;
-/// Columns of the input per pass, so that a block of it stays in the second-level cache.
-const DEPTH: usize = 256;
+pub(super) const PACKED: usize = 2 << 20;
+/// Columns of the input per pass: sums meet the caches once per pass, and a block of rows and a panel
+/// of this depth stay in the second-level one.
+const DEPTH: usize = 1280;
 /// Up to this many rows, dot products with the unpacked weights are faster.
 const FEW_ROWS: usize = 4;
+
+/// Columns of the input per pass, in equal shares.
+pub(super) fn depth(inputs: usize) -> usize {
+    inputs.div_ceil(inputs.div_ceil(DEPTH))
+}
 
 /// A linear layer and what is added to its result.
 #[derive(Clone, Copy, Debug)]
@@ -97,42 +101,29 @@ impl<'a> Linear<'a> {
         let mut packed = Buffer::take(together * width * self.inputs);
         for first in (0..panels).step_by(together) {
             let count = together.min(panels - first);
-            self.pack(level, first, count, Shared::new(&mut packed));
-            let blocks = rows.div_ceil(ROWS);
-            let groups = (8 * threads()).div_ceil(blocks).min(count);
-            for_each(blocks * groups, |task| {
-                let (block, group) = (task / groups, task % groups);
+            pack_panels(level, count, Shared::new(&mut packed), |index| {
+                let first_row = (first + index) * width;
+                Block {
+                    matrix: self.weights,
+                    stride: self.inputs,
+                    first_row,
+                    rows: width.min(self.outputs - first_row),
+                    first_column: 0,
+                    columns: self.inputs,
+                }
+            });
+            Grid::new(rows, count).for_each(|rows, panels| {
                 level.run(MultiplyRows {
                     linear: self,
                     input,
                     packed: &packed,
                     first_packed: first,
-                    rows: block * ROWS..rows.min((block + 1) * ROWS),
-                    panels: first + count * group / groups..first + count * (group + 1) / groups,
+                    rows,
+                    panels: first + panels.start..first + panels.end,
                     out,
                 });
             });
         }
-    }
-
-    /// Packs `count` panels from panel `first` on, each `[in][panel]`.
-    fn pack(&self, level: Level, first: usize, count: usize, packed: Shared<'_>) {
-        let width = level.panel();
-        let size = width * self.inputs;
-        for_each(count, |index| {
-            let first_row = (first + index) * width;
-            let block = Block {
-                matrix: self.weights,
-                stride: self.inputs,
-                first_row,
-                rows: width.min(self.outputs - first_row),
-                first_column: 0,
-                columns: self.inputs,
-            };
-            // SAFETY: panels do not overlap, and each index runs once.
-            let to = unsafe { packed.part(index * size..(index + 1) * size) };
-            level.run(PackPanel { block, to });
-        });
     }
 
     fn dot_products(&self, level: Level, input: &[f32], out: Shared<'_>) {
@@ -171,7 +162,7 @@ impl Kernel for MultiplyRows<'_> {
             residual,
             ..
         } = *self.linear;
-        let depth = inputs.div_ceil(inputs.div_ceil(DEPTH));
+        let depth = depth(inputs);
         let rows = &self.input[self.rows.start * inputs..self.rows.end * inputs];
         for from in (0..inputs).step_by(depth) {
             for panel in self.panels.clone() {
@@ -190,6 +181,7 @@ impl Kernel for MultiplyRows<'_> {
                     k,
                     a: rows[from..].as_ptr(),
                     a_stride: inputs,
+                    a_step: 1,
                     b: self.packed[packed..packed + k * S::PANEL].as_ptr(),
                     c: self.out.at(place),
                     c_stride: outputs,

@@ -29,6 +29,8 @@ pub(super) struct Product {
     pub k: usize,
     pub a: *const f32,
     pub a_stride: usize,
+    /// From one column of `A` to the next.
+    pub a_step: usize,
     /// Packed panel, `[k][N·LANES]`.
     pub b: *const f32,
     pub c: *mut f32,
@@ -101,6 +103,7 @@ unsafe fn tile<S: Simd, const M: usize, const N: usize>(simd: S, product: Produc
         k,
         a,
         a_stride,
+        a_step,
         b,
         c,
         c_stride,
@@ -118,7 +121,7 @@ unsafe fn tile<S: Simd, const M: usize, const N: usize>(simd: S, product: Produc
                 simd.prefetch(row.wrapping_add(AHEAD * N * width + line));
             }
             add_products(simd, &mut sums, column, a_stride, row);
-            (row, column) = (row.add(N * width), column.add(1));
+            (row, column) = (row.add(N * width), column.wrapping_add(a_step));
         }
         for (i, sums) in sums.iter().enumerate() {
             for (j, &sum) in sums.iter().enumerate() {

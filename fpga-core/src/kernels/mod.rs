@@ -9,6 +9,7 @@
 mod activation;
 mod attention;
 mod conv;
+mod gated;
 #[cfg(all(feature = "flex", feature = "train"))]
 mod gradient;
 mod level;
@@ -28,6 +29,7 @@ mod weights;
 pub use activation::{Activation, add, geglu, softmax};
 pub use attention::{Attention, GroupedAttention};
 pub use conv::{Convolution, Shape, Window};
+pub use gated::GatedLinear;
 pub use level::instruction_set;
 pub use linear::Linear;
 pub use norm::{GroupNorm, LayerNorm};

@@ -3,9 +3,14 @@
 //! Weights stay in memory as modules store them; they are converted to f32 and transposed here, block
 //! by block, each time they are used. That costs a few per cent of the product and no resident copy.
 
+use super::level::Level;
+use super::parallel::{Shared, for_each};
 use super::pool::Buffer;
 use super::simd::{Kernel, Simd};
 use super::weights::WeightView;
+
+/// Columns by which rows are fetched early: many rows are read side by side, a line of each at a time.
+const AHEAD: usize = 64;
 
 /// A block of a row-major matrix to be packed.
 #[derive(Clone, Copy)]
@@ -18,6 +23,22 @@ pub(super) struct Block<'a> {
     pub rows: usize,
     pub first_column: usize,
     pub columns: usize,
+}
+
+/// Packs `count` blocks of equal width, one behind the other, with all threads.
+pub(super) fn pack_panels<'a>(
+    level: Level,
+    count: usize,
+    to: Shared<'_>,
+    block: impl Fn(usize) -> Block<'a> + Send + Sync,
+) {
+    for_each(count, |index| {
+        let block = block(index);
+        let size = block.columns * level.panel();
+        // SAFETY: panels do not overlap, and each index runs once.
+        let to = unsafe { to.part(index * size..(index + 1) * size) };
+        level.run(PackPanel { block, to });
+    });
 }
 
 /// Packs one block into `to`, which is `[block.columns][panel]`.
@@ -75,6 +96,9 @@ fn transpose_rows<S: Simd>(simd: S, rows: &[f32], stride: usize, columns: usize,
         "rows too short"
     );
     for column in (0..whole).step_by(S::LANES) {
+        for row in 0..S::PANEL {
+            simd.prefetch(rows.as_ptr().wrapping_add(row * stride + column + AHEAD));
+        }
         for row in (0..S::PANEL).step_by(S::LANES) {
             // SAFETY: LANES rows from `row` and LANES columns from `column` lie inside both slices:
             // `rows` was just measured, `to` by the caller.

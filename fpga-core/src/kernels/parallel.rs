@@ -31,6 +31,43 @@ pub(super) fn for_each_range(
     });
 }
 
+/// Rows of a matrix per task, at most.
+const ROWS: usize = 112;
+
+/// A matrix product cut into tasks: blocks of rows times groups of panels.
+pub(super) struct Grid {
+    rows: usize,
+    blocks: usize,
+    panels: usize,
+    groups: usize,
+}
+
+impl Grid {
+    /// Blocks of equal size, and groups enough that no thread waits long for the last one.
+    pub(super) fn new(rows: usize, panels: usize) -> Self {
+        let blocks = rows.div_ceil(ROWS);
+        let groups = (8 * threads()).div_ceil(blocks.max(1)).min(panels);
+        Self {
+            rows,
+            blocks,
+            panels,
+            groups,
+        }
+    }
+
+    /// Runs `task(rows, panels)` for every block and group; groups of one block are neighbours.
+    pub(super) fn for_each(&self, task: impl Fn(Range<usize>, Range<usize>) + Send + Sync) {
+        let share = |count, parts, part| count * part / parts..count * (part + 1) / parts;
+        for_each(self.blocks * self.groups, |index| {
+            let (block, group) = (index / self.groups, index % self.groups);
+            task(
+                share(self.rows, self.blocks, block),
+                share(self.panels, self.groups, group),
+            );
+        });
+    }
+}
+
 /// A mutable slice that tasks write disjoint parts of.
 #[derive(Clone, Copy)]
 pub(super) struct Shared<'a> {

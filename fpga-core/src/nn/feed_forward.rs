@@ -3,7 +3,6 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use super::activation::gated_gelu;
 use super::linear::Linear;
 
 /// `W₂ (value ⊙ gelu(gate))` with `[value, gate] = W₁ x + b₁`, four times as wide inside.
@@ -29,7 +28,7 @@ impl GegluFeedForward {
     /// # Shapes
     /// - `tokens`, `residual` and result: `[b, n, width]`
     pub fn forward_added(&self, tokens: Tensor<3>, residual: Tensor<3>) -> Tensor<3> {
-        let both = self.proj.forward(tokens);
-        self.out.forward_added(gated_gelu(both), residual)
+        let gated = self.proj.forward_gated(tokens);
+        self.out.forward_added(gated, residual)
     }
 }

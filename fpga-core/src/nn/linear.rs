@@ -3,6 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, module};
 
+use super::activation::gated_gelu;
 use super::param::{cast_to, zeros};
 use crate::kernels::tensor::{self as kernels, LinearParts};
 
@@ -50,6 +51,21 @@ impl Linear {
         residual: Tensor<D>,
     ) -> Tensor<D> {
         self.apply(input, Some(residual))
+    }
+
+    /// `value ⊙ gelu(gate)` of the layer's result, which holds both side by side; in one pass where the
+    /// device can.
+    ///
+    /// # Shapes
+    /// - `input`: `[b, n, in]`
+    /// - returns `[b, n, out / 2]`
+    pub fn forward_gated(&self, input: Tensor<3>) -> Tensor<3> {
+        let (weight, bias) = (self.weight.val(), self.bias.as_ref().map(Param::val));
+        let parts = LinearParts {
+            weight: &weight,
+            bias: bias.as_ref(),
+        };
+        kernels::multiply_gated(&input, parts).unwrap_or_else(|| gated_gelu(self.forward(input)))
     }
 
     fn apply<const D: usize>(&self, input: Tensor<D>, residual: Option<Tensor<D>>) -> Tensor<D> {

@@ -4,12 +4,15 @@
 //! All groups share one product with the keys and one with the values. Blocks of queries that take
 //! nothing of any group are copied, so people who cover little of a picture cost little.
 
-use super::{Attend, Attention, KEYS, Pack, Packing, Weights};
+use std::ops::Range;
+
+use super::head::{Head, Panel, gather};
+use super::softmax::{largest, weights};
+use super::{Attention, scale_rows};
 use crate::kernels::activation::{get, registers, set};
 use crate::kernels::level::Level;
-use crate::kernels::math::exp2;
-use crate::kernels::micro::{Product, Start, multiply};
-use crate::kernels::parallel::{Shared, for_each};
+use crate::kernels::micro::Start;
+use crate::kernels::parallel::Shared;
 use crate::kernels::pool::Buffer;
 use crate::kernels::simd::{Kernel, Simd};
 
@@ -76,61 +79,36 @@ impl GroupedAttention<'_> {
             out.copy_from_slice(base);
             return;
         }
-        let packing = Packing::new(&self.attention, level);
-        let mut packed = Buffer::take(batch * heads * packing.size());
-        let to = Shared::new(&mut packed);
-        let blocks = keys.div_ceil(KEYS);
-        for_each(batch * heads * blocks, |task| {
-            let (head, block) = (task / blocks, task % blocks);
-            level.run(Pack {
-                attention: &self.attention,
-                packing,
-                key,
-                value,
-                head,
-                block,
-                to,
-            });
-        });
-        let size = self.attention.block_of_queries();
-        let (blocks, out) = (queries.div_ceil(size), Shared::new(out));
-        for_each(batch * heads * blocks, |task| {
-            let (head, block) = (task / blocks, task % blocks);
+        let (keys, values) = (gather(&self.attention, key), gather(&self.attention, value));
+        let out = Shared::new(out);
+        self.attention.for_each_block(level, |head, queries| {
             level.run(AttendGroups {
                 grouped: self,
                 base,
-                block: Attend {
-                    attention: &self.attention,
-                    packing,
-                    query,
-                    packed: &packed[head * packing.size()..(head + 1) * packing.size()],
-                    head,
-                    queries: block * size..queries.min((block + 1) * size),
-                    out,
-                },
+                head: Head::new(&self.attention, head, query, [&keys, &values]),
+                queries,
+                out,
             });
         });
     }
 
-    /// What a query of a row takes of each group.
-    fn weights_of(&self, row: usize, query: usize) -> impl Iterator<Item = f32> {
+    /// What the queries of a row take of each group: `[groups][queries]`.
+    fn weights_of(&self, row: usize) -> &[f32] {
         let size = self.lengths.len() * self.attention.queries;
-        let own = match self.weights.len() == size {
+        match self.weights.len() == size {
             true => self.weights,
             false => &self.weights[row * size..(row + 1) * size],
-        };
-        own.iter()
-            .skip(query)
-            .step_by(self.attention.queries)
-            .copied()
+        }
     }
 }
 
-/// A block of queries of one head.
+/// Some queries of one head.
 struct AttendGroups<'a> {
     grouped: &'a GroupedAttention<'a>,
     base: &'a [f32],
-    block: Attend<'a>,
+    head: Head<'a>,
+    queries: Range<usize>,
+    out: Shared<'a>,
 }
 
 impl Kernel for AttendGroups<'_> {
@@ -138,109 +116,63 @@ impl Kernel for AttendGroups<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let block = &self.block;
-        let mut queries = block.queries.clone();
-        if queries.all(|query| self.is_silent(query)) {
-            for query in block.queries.clone() {
-                self.copy(query);
+        let Attention { keys, width, .. } = self.grouped.attention;
+        let mut scores = Buffer::take(keys * S::PANEL);
+        let mut sums = Buffer::take(width * S::PANEL);
+        for first in self.queries.clone().step_by(S::PANEL) {
+            let queries = first..self.queries.end.min(first + S::PANEL);
+            if queries.clone().all(|query| self.is_silent(query)) {
+                queries.for_each(|query| self.copy(query));
+                continue;
             }
-            return;
+            let panel = self.head.scaled_queries(simd, queries);
+            self.head.score(simd, &panel, 0..keys, &mut scores);
+            self.weigh(simd, &panel, &mut scores);
+            self.head
+                .collect(simd, &scores, 0..keys, &mut sums, Start::Zero);
+            self.write(simd, &panel, &sums);
         }
-        let mut scores = Buffer::take(block.queries.len() * self.stride::<S>());
-        self.score(simd, &mut scores);
-        self.weigh(simd, &mut scores);
-        let sums = self.collect(simd, &scores);
-        self.write(simd, &sums);
     }
 }
 
 impl AttendGroups<'_> {
-    /// What a query takes of each group.
-    fn weights_of(&self, query: usize) -> impl Iterator<Item = f32> {
-        let row = self.block.head / self.block.attention.heads;
-        self.grouped.weights_of(row, query)
+    /// What each query takes of each group.
+    fn weights_by_group(&self) -> impl Iterator<Item = &[f32]> {
+        let weights = self.grouped.weights_of(self.head.row());
+        weights.chunks_exact(self.grouped.attention.queries)
     }
 
     fn is_silent(&self, query: usize) -> bool {
-        self.weights_of(query).all(|weight| weight == 0.0)
-    }
-
-    /// From the scores of one query to those of the next.
-    #[inline(always)]
-    fn stride<S: Simd>(&self) -> usize {
-        self.block.attention.keys.next_multiple_of(S::PANEL)
-    }
-
-    /// `Q Kᵀ` for all groups.
-    #[inline(always)]
-    fn score<S: Simd>(&self, simd: S, scores: &mut Buffer) {
-        let (width, stride) = (self.block.attention.width, self.stride::<S>());
-        let queries = self.block.scaled_queries(simd);
-        for panel in 0..stride / S::PANEL {
-            let at = self.block.packing.panel_at(panel);
-            let product = Product {
-                rows: self.block.queries.len(),
-                columns: S::PANEL,
-                k: width,
-                a: queries.as_ptr(),
-                a_stride: width,
-                b: self.block.packed[at..at + width * S::PANEL].as_ptr(),
-                c: scores[panel * S::PANEL..].as_mut_ptr(),
-                c_stride: stride,
-                start: Start::Zero,
-            };
-            // SAFETY: the buffers hold a row per query; the stride is a multiple of the panel.
-            unsafe { multiply::<S, 2>(simd, product) };
-        }
+        self.weights_by_group().all(|weights| weights[query] == 0.0)
     }
 
     /// Turns scores into weights: a softmax within each group, times what the query takes of it.
     #[inline(always)]
-    fn weigh<S: Simd>(&self, simd: S, scores: &mut Buffer) {
-        for (row, query) in self.block.queries.clone().enumerate() {
-            let mut start = row * self.stride::<S>();
-            let weights = self.weights_of(query);
-            for (&length, weight) in self.grouped.lengths.iter().zip(weights) {
-                let scores = &mut scores[start..start + length];
-                match weight == 0.0 {
-                    true => scores.fill(0.0),
-                    false => weigh_group(simd, scores, weight),
-                }
-                start += length;
+    fn weigh<S: Simd>(&self, simd: S, panel: &Panel, scores: &mut [f32]) {
+        let mut rest = scores;
+        for (&length, shares) in self.grouped.lengths.iter().zip(self.weights_by_group()) {
+            let scores;
+            (scores, rest) = rest.split_at_mut(length * S::PANEL);
+            let shares = &shares[panel.queries.clone()];
+            match shares.iter().all(|&share| share == 0.0) {
+                true => scores.fill(0.0),
+                false => weigh_group(simd, scores, shares),
             }
         }
     }
 
-    /// The weighted values of all groups: `[query][columns]`.
     #[inline(always)]
-    fn collect<S: Simd>(&self, simd: S, scores: &Buffer) -> Buffer {
-        let (rows, keys) = (self.block.queries.len(), self.block.attention.keys);
-        let mut sums = Buffer::take(rows * self.block.packing.columns());
-        let weights = Weights {
-            start: scores.as_ptr(),
-            stride: self.stride::<S>(),
-            rows,
-        };
-        // SAFETY: every query has a weight for each key.
-        unsafe {
-            self.block
-                .collect_values(simd, weights, 0..keys, &mut sums, Start::Zero);
-        }
-        sums
-    }
-
-    #[inline(always)]
-    fn write<S: Simd>(&self, simd: S, sums: &Buffer) {
-        let columns = self.block.packing.columns();
-        for (row, query) in self.block.queries.clone().enumerate() {
+    fn write<S: Simd>(&self, simd: S, panel: &Panel, sums: &[f32]) {
+        let found = self.head.turned(simd, sums);
+        let found = found.chunks_exact(self.head.stride::<S>());
+        for (query, found) in panel.queries.clone().zip(found) {
             if self.is_silent(query) {
                 self.copy(query);
                 continue;
             }
             let (base, out) = self.place(query);
-            let sums = &sums[row * columns..(row + 1) * columns];
             for (start, count) in registers::<S>(out.len()) {
-                let found = get(simd, sums, start, count);
+                let found = get(simd, found, start, count);
                 let value = simd.add(get(simd, base, start, count), found);
                 set(simd, out, start, count, value);
             }
@@ -261,50 +193,26 @@ impl AttendGroups<'_> {
     )]
     #[inline(always)]
     fn place(&self, query: usize) -> (&[f32], &mut [f32]) {
-        let Attend {
-            attention,
-            head,
-            out,
-            ..
-        } = &self.block;
-        let place = attention.place(*head, attention.queries, query);
-        let range = place..place + attention.width;
+        let range = self.head.query_range(query);
         // SAFETY: each query of each head belongs to one task, which takes one at a time.
-        (&self.base[range.clone()], unsafe { out.part(range) })
+        (&self.base[range.clone()], unsafe { self.out.part(range) })
     }
 }
 
-/// `weight · softmax` of base-2 scores, in place.
+/// `share · softmax` of base-2 scores, in place; one share per query.
 #[inline(always)]
-fn weigh_group<S: Simd>(simd: S, scores: &mut [f32], weight: f32) {
-    let mut tops = simd.splat(f32::NEG_INFINITY);
-    for (start, count) in registers::<S>(scores.len()) {
-        tops = simd.max(tops, get_scores(simd, scores, start, count));
+fn weigh_group<S: Simd>(simd: S, scores: &mut [f32], shares: &[f32]) {
+    let mut scales = [simd.splat(0.0); 2];
+    for (i, scale) in scales.iter_mut().enumerate() {
+        let top = largest(simd, scores, i, simd.splat(f32::NEG_INFINITY));
+        let sum = weights(simd, scores, i, top);
+        let lane = i * S::LANES;
+        if lane < shares.len() {
+            let shares = get(simd, shares, lane, S::LANES.min(shares.len() - lane));
+            *scale = simd.div(shares, sum);
+        }
     }
-    let top = simd.splat(simd.largest(tops));
-    let mut sums = simd.splat(0.0);
-    for (start, count) in registers::<S>(scores.len()) {
-        let score = get_scores(simd, scores, start, count);
-        let share = exp2(simd, simd.sub(score, top));
-        set(simd, scores, start, count, share);
-        sums = simd.add(sums, share);
-    }
-    let scale = simd.splat(weight / simd.sum(sums));
-    for (start, count) in registers::<S>(scores.len()) {
-        let share = simd.mul(get(simd, scores, start, count), scale);
-        set(simd, scores, start, count, share);
-    }
-}
-
-/// Up to a register of scores; what lies behind the last one neither wins nor counts.
-#[inline(always)]
-fn get_scores<S: Simd>(simd: S, scores: &[f32], start: usize, count: usize) -> S::V {
-    if count == S::LANES {
-        return get(simd, scores, start, count);
-    }
-    let mut lanes = [f32::NEG_INFINITY; 16];
-    lanes[..count].copy_from_slice(&scores[start..start + count]);
-    get(simd, &lanes, 0, S::LANES)
+    scale_rows(simd, scores, scales);
 }
 
 #[cfg(test)]

@@ -1,30 +1,35 @@
 //! Scaled dot-product attention `softmax(Q Kᵀ / √d) V` in blocks, without the matrix of weights
 //! (Milakov & Gimelshein 2018; Dao et al. 2022, algorithm 1).
 //!
-//! Letters: `b` batch, `n` queries, `m` keys, `heads`, `d` width of one head. Tokens stay `[b, n, heads·d]`: heads
-//! are read and written in place. Keys and values of every head are packed once; tasks are blocks of
-//! queries of one head, which walk over blocks of keys with a running maximum and sum.
+//! Letters: `b` batch, `n` queries, `m` keys, `heads`, `d` width of one head. Tokens stay `[b, n, heads·d]`; keys
+//! and values of every head are brought together once. Tasks are some queries of one head, which walk
+//! over blocks of keys with a running maximum and sum.
+//!
+//! Everything is computed transposed, one query per lane: `K Qᵀ` is `[keys][lanes]`, its softmax needs no
+//! sum across a register, it is already packed for `Vᵀ P`, and no width of a head leaves lanes empty.
 
 mod grouped;
-mod packing;
+mod head;
+mod softmax;
 
 pub use grouped::GroupedAttention;
-use packing::{Pack, Packing};
+use head::{Head, Panel, gather};
+use softmax::{largest, weights};
 
-use super::activation::{get, registers, set};
+use super::activation::{get, set};
 use super::level::Level;
 use super::math::exp2;
-use super::micro::{Product, Start, multiply};
+use super::micro::Start;
 use super::parallel::{Shared, for_each, threads};
 use super::pool::Buffer;
 use super::simd::{Kernel, Simd};
 
-/// Queries per task.
-const QUERIES: usize = 112;
-/// Keys per block; a multiple of every panel. Their scores stay in the first two cache levels.
-const KEYS: usize = 256;
-/// Registers of scores that are worked on side by side, because each step waits for the one before it.
-const TOGETHER: usize = 4;
+/// Queries per task: what is read of a block of keys serves all of them.
+const QUERIES: usize = 256;
+/// Keys per block: their scores and values stay in the first-level cache.
+const KEYS: usize = 128;
+/// Lanes of the widest panel.
+const LANES: usize = 32;
 
 /// Sizes of an attention, and which keys a query sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,46 +79,34 @@ impl Attention {
             return;
         }
         assert!(self.keys > 0, "attention: there are no keys");
-        let packing = Packing::new(self, level);
-        let heads = self.batch * self.heads;
-        let mut packed = Buffer::take(heads * packing.size());
-        let to = Shared::new(&mut packed);
-        let blocks = self.keys.div_ceil(KEYS);
-        for_each(heads * blocks, |task| {
-            let (head, block) = (task / blocks, task % blocks);
-            level.run(Pack {
-                attention: self,
-                packing,
-                key,
-                value,
-                head,
-                block,
-                to,
-            });
-        });
-        let size = self.block_of_queries();
-        let (blocks, out) = (self.queries.div_ceil(size), Shared::new(out));
-        for_each(heads * blocks, |task| {
-            let (head, block) = (task / blocks, task % blocks);
+        let (keys, values) = (gather(self, key), gather(self, value));
+        let out = Shared::new(out);
+        self.for_each_block(level, |head, queries| {
             level.run(Attend {
-                attention: self,
-                packing,
-                query,
-                packed: &packed[head * packing.size()..(head + 1) * packing.size()],
-                head,
-                queries: block * size..self.queries.min((block + 1) * size),
+                head: Head::new(self, head, query, [&keys, &values]),
+                queries,
                 out,
             });
         });
     }
 
-    /// Queries per task: all threads have work, and a block of packed keys is worth its reading.
-    fn block_of_queries(&self) -> usize {
-        let tasks = (3 * threads()).div_ceil(self.batch * self.heads);
-        self.queries
-            .div_ceil(tasks)
-            .next_multiple_of(14)
-            .min(QUERIES)
+    /// Runs `task` for some queries of every head (of all batches): all threads have work.
+    fn for_each_block(
+        &self,
+        level: Level,
+        task: impl Fn(usize, std::ops::Range<usize>) + Send + Sync,
+    ) {
+        let heads = self.batch * self.heads;
+        let size = self
+            .queries
+            .div_ceil((3 * threads()).div_ceil(heads))
+            .next_multiple_of(level.panel())
+            .min(QUERIES);
+        let blocks = self.queries.div_ceil(size);
+        for_each(heads * blocks, |index| {
+            let (head, block) = (index / blocks, index % blocks);
+            task(head, block * size..self.queries.min((block + 1) * size));
+        });
     }
 
     /// Where token `token` of head `head` (of all batches) starts, in a sequence of `length`.
@@ -124,28 +117,22 @@ impl Attention {
     }
 }
 
-/// A block of queries of one head.
+/// Some queries of one head.
 struct Attend<'a> {
-    attention: &'a Attention,
-    packing: Packing,
-    query: &'a [f32],
-    packed: &'a [f32],
-    head: usize,
+    head: Head<'a>,
     queries: std::ops::Range<usize>,
     out: Shared<'a>,
 }
 
-/// What a block of queries has seen so far.
-struct State {
-    /// Queries, scaled by log₂e / √d: `[queries][d]`.
-    queries: Buffer,
-    /// Scores, then weights, of one block of keys: `[queries][KEYS]`.
-    scores: Buffer,
-    /// Sum of weighted values: `[queries][columns]`.
+/// What the queries of one panel have seen so far; per lane where nothing else is said.
+struct Seen {
+    panel: Panel,
+    /// Sum of weighted values, `[d][panel]`.
     sums: Buffer,
-    /// Largest score so far and sum of weights, per query.
-    largest: [f32; QUERIES],
-    total: [f32; QUERIES],
+    /// Largest score.
+    largest: [f32; LANES],
+    /// Sum of weights.
+    total: [f32; LANES],
 }
 
 impl Kernel for Attend<'_> {
@@ -153,217 +140,108 @@ impl Kernel for Attend<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let rows = self.queries.len();
-        let mut state = State {
-            queries: self.scaled_queries(simd),
-            scores: Buffer::take(rows * KEYS),
-            sums: Buffer::take(rows * self.packing.columns()),
-            largest: [f32::NEG_INFINITY; QUERIES],
-            total: [0.0; QUERIES],
-        };
-        let seen = match self.attention.causal {
-            true => self.attention.keys.min(self.queries.end),
-            false => self.attention.keys,
-        };
-        for first in (0..seen).step_by(KEYS) {
-            let count = KEYS.min(seen - first);
-            self.score(simd, &mut state, first, count);
-            self.weigh(simd, &mut state, first, count);
-            self.collect(simd, &mut state, first, count);
+        const { assert!(S::PANEL <= LANES) };
+        let sizes = self.head.attention;
+        let mut panels = Vec::with_capacity(self.queries.len().div_ceil(S::PANEL));
+        for first in self.queries.clone().step_by(S::PANEL) {
+            let queries = first..self.queries.end.min(first + S::PANEL);
+            panels.push(Seen {
+                panel: self.head.scaled_queries(simd, queries),
+                sums: Buffer::take(sizes.width * S::PANEL),
+                largest: [f32::NEG_INFINITY; LANES],
+                total: [0.0; LANES],
+            });
         }
-        self.write(simd, &state);
+        let mut scores = Buffer::take(KEYS * S::PANEL);
+        for first in (0..sizes.keys).step_by(KEYS) {
+            let keys = first..sizes.keys.min(first + KEYS);
+            let scores = &mut scores[..keys.len() * S::PANEL];
+            for seen in &mut panels {
+                if sizes.causal && seen.panel.queries.end <= first {
+                    continue;
+                }
+                self.head.score(simd, &seen.panel, keys.clone(), scores);
+                if sizes.causal {
+                    hide_later(&seen.panel, keys.clone(), scores);
+                }
+                seen.weigh(simd, scores, first > 0);
+                let start = if first == 0 { Start::Zero } else { Start::Sum };
+                self.head
+                    .collect(simd, scores, keys.clone(), &mut seen.sums, start);
+            }
+        }
+        for seen in &mut panels {
+            self.write(simd, seen);
+        }
     }
 }
 
 impl Attend<'_> {
+    /// Divides by the sum of weights and writes every query to its place.
     #[inline(always)]
-    fn scaled_queries<S: Simd>(&self, simd: S) -> Buffer {
-        let width = self.attention.width;
-        let scale = std::f64::consts::LOG2_E / (width as f64).sqrt();
-        let scale = simd.splat(scale as f32);
-        let mut scaled = Buffer::take(self.queries.len() * width);
-        for (query, scaled) in self.queries.clone().zip(scaled.chunks_exact_mut(width)) {
-            let place = self
-                .attention
-                .place(self.head, self.attention.queries, query);
-            let query = &self.query[place..place + width];
-            for (start, count) in registers::<S>(width) {
-                let value = simd.mul(get(simd, query, start, count), scale);
-                set(simd, scaled, start, count, value);
-            }
+    fn write<S: Simd>(&self, simd: S, seen: &mut Seen) {
+        let mut scales = [simd.splat(0.0); 2];
+        for (i, scale) in scales.iter_mut().enumerate() {
+            let total = get(simd, &seen.total, i * S::LANES, S::LANES);
+            *scale = simd.div(simd.splat(1.0), total);
         }
-        scaled
-    }
-
-    /// `Q Kᵀ` for one block of keys.
-    #[inline(always)]
-    fn score<S: Simd>(&self, simd: S, state: &mut State, first: usize, count: usize) {
-        let width = self.attention.width;
-        for panel in 0..count.div_ceil(S::PANEL) {
-            let at = self.packing.panel_at(first / S::PANEL + panel);
-            let product = Product {
-                rows: self.queries.len(),
-                columns: S::PANEL,
-                k: width,
-                a: state.queries.as_ptr(),
-                a_stride: width,
-                b: self.packed[at..at + width * S::PANEL].as_ptr(),
-                c: state.scores[panel * S::PANEL..].as_mut_ptr(),
-                c_stride: KEYS,
-                start: Start::Zero,
-            };
-            // SAFETY: the buffers hold `rows` rows; KEYS is a multiple of the panel.
-            unsafe { multiply::<S, 2>(simd, product) };
+        scale_rows(simd, &mut seen.sums, scales);
+        let found = self.head.turned(simd, &seen.sums);
+        for (query, found) in seen
+            .panel
+            .queries
+            .clone()
+            .zip(found.chunks_exact(self.head.stride::<S>()))
+        {
+            let range = self.head.query_range(query);
+            let found = &found[..range.len()];
+            // SAFETY: each query of each head belongs to one task.
+            unsafe { self.out.part(range) }.copy_from_slice(found);
         }
     }
+}
 
+impl Seen {
     /// Turns scores into weights relative to the largest so far, and rescales what was summed before.
     #[inline(always)]
-    fn weigh<S: Simd>(&self, simd: S, state: &mut State, first: usize, count: usize) {
-        let rows = self.queries.len();
-        let padded = count.next_multiple_of(TOGETHER * S::LANES);
-        for row in 0..rows {
-            let visible = match self.attention.causal {
-                true => (self.queries.start + row + 1)
-                    .saturating_sub(first)
-                    .min(count),
-                false => count,
-            };
-            let scores = &mut state.scores[row * KEYS..row * KEYS + padded];
-            scores[visible..].fill(f32::NEG_INFINITY);
-            let top = largest(simd, scores, state.largest[row]);
-            let sum = weights(simd, scores, top);
-            let before = std::mem::replace(&mut state.largest[row], top);
-            if top > before {
-                let shrink = exp2(simd, simd.splat(before - top));
-                state.total[row] *= simd.largest(shrink);
-                if first > 0 {
-                    self.shrink(simd, state, row, shrink);
-                }
-            }
-            state.total[row] += sum;
+    fn weigh<S: Simd>(&mut self, simd: S, scores: &mut [f32], again: bool) {
+        let (mut shrinks, mut risen) = ([simd.splat(1.0); 2], false);
+        for (i, shrink) in shrinks.iter_mut().enumerate() {
+            let lane = i * S::LANES;
+            let before = get(simd, &self.largest, lane, S::LANES);
+            let top = largest(simd, scores, i, before);
+            let sum = weights(simd, scores, i, top);
+            risen |= simd.largest(simd.sub(top, before)) > 0.0;
+            *shrink = exp2(simd, simd.sub(before, top));
+            let total = get(simd, &self.total, lane, S::LANES);
+            set(simd, &mut self.largest, lane, S::LANES, top);
+            let total = simd.mul_add(total, *shrink, sum);
+            set(simd, &mut self.total, lane, S::LANES, total);
         }
-    }
-
-    /// Multiplies what a query has collected.
-    #[inline(always)]
-    fn shrink<S: Simd>(&self, simd: S, state: &mut State, row: usize, by: S::V) {
-        let columns = self.packing.columns();
-        let sums = &mut state.sums[row * columns..(row + 1) * columns];
-        for start in (0..columns).step_by(S::LANES) {
-            let sum = simd.mul(get(simd, sums, start, S::LANES), by);
-            set(simd, sums, start, S::LANES, sum);
-        }
-    }
-
-    /// Adds the weighted values of one block of keys.
-    #[inline(always)]
-    fn collect<S: Simd>(&self, simd: S, state: &mut State, first: usize, count: usize) {
-        let weights = Weights {
-            start: state.scores.as_ptr(),
-            stride: KEYS,
-            rows: self.queries.len(),
-        };
-        let start = if first == 0 { Start::Zero } else { Start::Sum };
-        // SAFETY: the block has a weight for each of its queries and keys.
-        unsafe { self.collect_values(simd, weights, first..first + count, &mut state.sums, start) };
-    }
-
-    /// `sums = start + weights · values`, for some keys: `[queries][columns]`.
-    ///
-    /// # Safety
-    /// There is a weight for each row and key.
-    #[inline(always)]
-    unsafe fn collect_values<S: Simd>(
-        &self,
-        simd: S,
-        weights: Weights,
-        keys: std::ops::Range<usize>,
-        sums: &mut [f32],
-        start: Start,
-    ) {
-        let stride = self.packing.columns();
-        assert_eq!(sums.len(), weights.rows * stride);
-        for group in self.packing.groups() {
-            let (at, columns) = (self.packing.value_at(group, keys.start), group.columns());
-            let product = Product {
-                rows: weights.rows,
-                columns,
-                k: keys.len(),
-                a: weights.start,
-                a_stride: weights.stride,
-                b: self.packed[at..at + keys.len() * columns].as_ptr(),
-                c: sums[group.column..].as_mut_ptr(),
-                c_stride: stride,
-                start,
-            };
-            // SAFETY: the caller promises the weights; values and sums were just measured.
-            unsafe {
-                match group.vectors {
-                    1 => multiply::<S, 1>(simd, product),
-                    2 => multiply::<S, 2>(simd, product),
-                    _ => multiply::<S, 3>(simd, product),
-                }
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn write<S: Simd>(&self, simd: S, state: &State) {
-        let (columns, width) = (self.packing.columns(), self.attention.width);
-        for (row, query) in self.queries.clone().enumerate() {
-            let place = self
-                .attention
-                .place(self.head, self.attention.queries, query);
-            // SAFETY: each query of each head belongs to one task.
-            let out = unsafe { self.out.part(place..place + width) };
-            let scale = simd.splat(1.0 / state.total[row]);
-            let sums = &state.sums[row * columns..(row + 1) * columns];
-            for (start, count) in registers::<S>(width) {
-                let value = simd.mul(get(simd, sums, start, count), scale);
-                set(simd, out, start, count, value);
-            }
+        if again && risen {
+            scale_rows(simd, &mut self.sums, shrinks);
         }
     }
 }
 
-/// A weight per row and key, rows `stride` apart.
-#[derive(Clone, Copy)]
-struct Weights {
-    start: *const f32,
-    stride: usize,
-    rows: usize,
-}
-
-/// The largest of `scores` and `before`; whole [`TOGETHER`]s of registers.
+/// Multiplies every row of `[n][panel]`.
 #[inline(always)]
-fn largest<S: Simd>(simd: S, scores: &[f32], before: f32) -> f32 {
-    let mut tops = [simd.splat(before); TOGETHER];
-    for start in (0..scores.len()).step_by(TOGETHER * S::LANES) {
-        for (i, top) in tops.iter_mut().enumerate() {
-            let score = get(simd, scores, start + i * S::LANES, S::LANES);
-            *top = simd.max(*top, score);
+fn scale_rows<S: Simd>(simd: S, rows: &mut [f32], scales: [S::V; 2]) {
+    for row in rows.chunks_exact_mut(S::PANEL) {
+        for (i, &scale) in scales.iter().enumerate() {
+            let value = simd.mul(get(simd, row, i * S::LANES, S::LANES), scale);
+            set(simd, row, i * S::LANES, S::LANES, value);
         }
     }
-    let [a, b, c, d] = tops;
-    simd.largest(simd.max(simd.max(a, b), simd.max(c, d)))
 }
 
-/// Turns scores into powers of two relative to `top`, and gives their sum.
-#[inline(always)]
-fn weights<S: Simd>(simd: S, scores: &mut [f32], top: f32) -> f32 {
-    let top = simd.splat(top);
-    let mut sums = [simd.splat(0.0); TOGETHER];
-    for start in (0..scores.len()).step_by(TOGETHER * S::LANES) {
-        for (i, sum) in sums.iter_mut().enumerate() {
-            let at = start + i * S::LANES;
-            let weight = exp2(simd, simd.sub(get(simd, scores, at, S::LANES), top));
-            set(simd, scores, at, S::LANES, weight);
-            *sum = simd.add(*sum, weight);
-        }
+/// Where a query comes before a key, it does not see it.
+fn hide_later(panel: &Panel, keys: std::ops::Range<usize>, scores: &mut [f32]) {
+    let width = scores.len() / keys.len();
+    for (key, scores) in keys.zip(scores.chunks_exact_mut(width)) {
+        let hidden = key.saturating_sub(panel.queries.start).min(width);
+        scores[..hidden].fill(f32::NEG_INFINITY);
     }
-    let [a, b, c, d] = sums;
-    simd.sum(simd.add(simd.add(a, b), simd.add(c, d)))
 }
 
 #[cfg(test)]

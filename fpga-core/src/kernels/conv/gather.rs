@@ -183,6 +183,7 @@ impl Kernel for MultiplyPixels<'_> {
                 k: depth,
                 a: rows.as_ptr(),
                 a_stride: depth,
+                a_step: 1,
                 b: packed.as_ptr(),
                 c: self.out.at(place),
                 c_stride: outputs,

@@ -266,6 +266,7 @@ impl Kernel for Multiply<'_> {
                             k: count,
                             a: self.transformed[a..a + tiles * CHANNELS].as_ptr(),
                             a_stride: CHANNELS,
+                            a_step: 1,
                             b: kernels.as_ptr().add(position * kernel_stride),
                             c: products.as_mut_ptr().add(position * product_stride),
                             c_stride: S::PANEL,

@@ -333,6 +333,7 @@ unsafe fn times<S: Simd>(
             k: left.depth,
             a: left.start,
             a_stride: left.stride,
+            a_step: 1,
             b: panel.as_ptr(),
             c: to.wrapping_add(column),
             c_stride: to_stride,

@@ -204,6 +204,7 @@ impl Kernel for Multiply<'_> {
                 k: self.count,
                 a: self.left.values[self.rows.start * self.left.stride + self.from..].as_ptr(),
                 a_stride: self.left.stride,
+                a_step: 1,
                 b: self.packed[panel * size..(panel + 1) * size].as_ptr(),
                 c: self.out.at(self.rows.start * self.columns + column),
                 c_stride: self.columns,

@@ -17,6 +17,10 @@ pub(crate) fn multiply<const D: usize>(
     None
 }
 
+pub(crate) fn multiply_gated(_: &Tensor<3>, _: LinearParts<'_>) -> Option<Tensor<3>> {
+    None
+}
+
 pub(crate) fn attend(_: [&Tensor<3>; 3], _: usize, _: bool) -> Option<Tensor<3>> {
     None
 }

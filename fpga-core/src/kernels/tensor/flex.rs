@@ -11,8 +11,8 @@ use rayon::prelude::*;
 use super::result::filled;
 use super::{ConvParts, GroupParts, LinearParts, NormParts};
 use crate::kernels::{
-    Activation, Attention, Convolution, GroupNorm, GroupedAttention, LayerNorm, Linear, Shape,
-    WeightView, add, geglu,
+    Activation, Attention, Convolution, GatedLinear, GroupNorm, GroupedAttention, LayerNorm,
+    Linear, Shape, WeightView, add, geglu,
 };
 
 /// # Shapes
@@ -63,6 +63,27 @@ pub(crate) fn multiply<const D: usize>(
     };
     let mut shape = input.dims();
     shape[D - 1] = outputs;
+    Some(tensor_from(shape, |out| linear.run(&rows.values(), out)))
+}
+
+/// Value times `gelu` of the gate, which the layer finds side by side; not where gradients are tracked.
+///
+/// # Shapes
+/// - `input`: `[b, n, in]`; returns `[b, n, out / 2]`
+pub(crate) fn multiply_gated(input: &Tensor<3>, parts: LinearParts<'_>) -> Option<Tensor<3>> {
+    let rows = Rows::of(input)?;
+    let weight = Rows::stored(parts.weight)?;
+    let bias = optional(parts.bias, Rows::stored)?;
+    let bias = bias.as_ref().map(Rows::values);
+    let [both, inputs] = parts.weight.dims();
+    let linear = GatedLinear {
+        weights: weight.view(),
+        bias: bias.as_deref(),
+        inputs,
+        outputs: both / 2,
+    };
+    let [batch, tokens, _] = input.dims();
+    let shape = [batch, tokens, linear.outputs];
     Some(tensor_from(shape, |out| linear.run(&rows.values(), out)))
 }
 

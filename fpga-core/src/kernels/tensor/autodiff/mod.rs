@@ -14,5 +14,5 @@ mod tests;
 
 pub(crate) use map::{add_maps, convolve, group_norm, join_channels};
 // Ordinary operations serve where it is tracked.
-pub(crate) use super::flex::attend_groups;
+pub(crate) use super::flex::{attend_groups, multiply_gated};
 pub(crate) use rows::{activate, attend, gated_gelu, layer_norm, multiply};

@@ -1,0 +1,245 @@
+//! A linear layer whose result is gated at once: `value ⊙ gelu(gate)` with `[value, gate] = X Wᵀ + b`
+//! (Shazeer 2020, "GLU variants", GEGLU).
+//!
+//! The layer is eight times as wide as its input, and half of what it finds is only needed to weigh the
+//! other half: value and gate of a few rows meet in the first-level cache and never reach the memory.
+
+use std::ops::Range;
+
+use super::activation::{get, registers, set};
+use super::level::Level;
+use super::linear::{PACKED, depth};
+use super::math::gelu;
+use super::micro::{Product, Start, multiply};
+use super::pack::{Block, pack_panels};
+use super::parallel::{Grid, Shared};
+use super::pool::Buffer;
+use super::simd::{Kernel, Simd};
+use super::weights::WeightView;
+
+/// A linear layer that holds value and gate in one matrix.
+#[derive(Clone, Copy, Debug)]
+pub struct GatedLinear<'a> {
+    /// `[2·out, in]`: rows of the value, then those of the gate.
+    pub weights: WeightView<'a>,
+    /// `[2·out]`
+    pub bias: Option<&'a [f32]>,
+    /// Width of the input.
+    pub inputs: usize,
+    /// Width of the output.
+    pub outputs: usize,
+}
+
+impl GatedLinear<'_> {
+    /// Multiplies and gates every row of `input`, overwriting `out`.
+    ///
+    /// # Shapes
+    /// - `input`: `[n, in]`
+    /// - `out`: `[n, out]`
+    ///
+    /// # Panics
+    /// If the lengths do not fit each other.
+    pub fn run(&self, input: &[f32], out: &mut [f32]) {
+        self.run_at(Level::current(), input, out);
+    }
+
+    fn run_at(&self, level: Level, input: &[f32], out: &mut [f32]) {
+        let rows = self.check(input, out);
+        let (width, out) = (level.panel(), Shared::new(out));
+        let pairs = self.outputs.div_ceil(width);
+        let together = (PACKED / (2 * self.inputs * width)).clamp(1, pairs.max(1));
+        let mut packed = Buffer::take(2 * together * width * self.inputs);
+        for first in (0..pairs).step_by(together) {
+            let count = together.min(pairs - first);
+            pack_panels(level, 2 * count, Shared::new(&mut packed), |index| {
+                let column = (first + index / 2) * width;
+                Block {
+                    matrix: self.weights,
+                    stride: self.inputs,
+                    first_row: index % 2 * self.outputs + column,
+                    rows: width.min(self.outputs - column),
+                    first_column: 0,
+                    columns: self.inputs,
+                }
+            });
+            Grid::new(rows, count).for_each(|rows, pairs| {
+                level.run(MultiplyGated {
+                    linear: self,
+                    input,
+                    packed: &packed,
+                    first_packed: first,
+                    rows,
+                    pairs: first + pairs.start..first + pairs.end,
+                    out,
+                });
+            });
+        }
+    }
+
+    /// Number of rows.
+    fn check(&self, input: &[f32], out: &[f32]) -> usize {
+        assert!(self.inputs > 0, "gated linear: the input has no columns");
+        let rows = input.len() / self.inputs;
+        assert_eq!(
+            input.len(),
+            rows * self.inputs,
+            "gated linear: input length"
+        );
+        assert_eq!(
+            out.len(),
+            rows * self.outputs,
+            "gated linear: output length"
+        );
+        assert_eq!(
+            self.weights.len(),
+            2 * self.inputs * self.outputs,
+            "gated linear: number of weights"
+        );
+        assert!(
+            self.bias.is_none_or(|bias| bias.len() == 2 * self.outputs),
+            "gated linear: bias length"
+        );
+        rows
+    }
+}
+
+/// A block of rows times some pairs of panels.
+struct MultiplyGated<'a> {
+    linear: &'a GatedLinear<'a>,
+    input: &'a [f32],
+    packed: &'a [f32],
+    /// Number of the pair that `packed` starts with.
+    first_packed: usize,
+    rows: Range<usize>,
+    pairs: Range<usize>,
+    out: Shared<'a>,
+}
+
+impl Kernel for MultiplyGated<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let outputs = self.linear.outputs;
+        let mut both = Buffer::take(2 * self.rows.len() * S::PANEL);
+        for pair in self.pairs.clone() {
+            let (value, gate) = both.split_at_mut(self.rows.len() * S::PANEL);
+            self.multiply(simd, pair, 0, value);
+            self.multiply(simd, pair, 1, gate);
+            let column = pair * S::PANEL;
+            let columns = S::PANEL.min(outputs - column);
+            let halves = value
+                .chunks_exact(S::PANEL)
+                .zip(gate.chunks_exact(S::PANEL));
+            for (row, (value, gate)) in self.rows.clone().zip(halves) {
+                let place = row * outputs + column;
+                // SAFETY: only this task writes these rows and panels.
+                let out = unsafe { self.out.part(place..place + columns) };
+                for (start, count) in registers::<S>(columns) {
+                    let gate = gelu(simd, get(simd, gate, start, count));
+                    let value = get(simd, value, start, count);
+                    set(simd, out, start, count, simd.mul(value, gate));
+                }
+            }
+        }
+    }
+}
+
+impl MultiplyGated<'_> {
+    /// One panel of the value (`half` 0) or of the gate (1): `to` becomes `[rows][panel]`.
+    #[inline(always)]
+    fn multiply<S: Simd>(&self, simd: S, pair: usize, half: usize, to: &mut [f32]) {
+        let GatedLinear {
+            inputs,
+            outputs,
+            bias,
+            ..
+        } = *self.linear;
+        let column = pair * S::PANEL;
+        let rows = &self.input[self.rows.start * inputs..self.rows.end * inputs];
+        assert_eq!(to.len(), self.rows.len() * S::PANEL);
+        let depth = depth(inputs);
+        for from in (0..inputs).step_by(depth) {
+            let k = depth.min(inputs - from);
+            let packed = ((2 * (pair - self.first_packed) + half) * inputs + from) * S::PANEL;
+            let start = match (from, bias) {
+                (0, None) => Start::Zero,
+                (0, Some(bias)) => Start::Given {
+                    bias: bias[half * outputs + column..].as_ptr(),
+                    residual: std::ptr::null(),
+                    residual_stride: 0,
+                },
+                _ => Start::Sum,
+            };
+            let product = Product {
+                rows: self.rows.len(),
+                columns: S::PANEL.min(outputs - column),
+                k,
+                a: rows[from..].as_ptr(),
+                a_stride: inputs,
+                a_step: 1,
+                b: self.packed[packed..packed + k * S::PANEL].as_ptr(),
+                c: to.as_mut_ptr(),
+                c_stride: S::PANEL,
+                start,
+            };
+            // SAFETY: every row has `inputs` values, `to` a panel for each; the bias has `columns` values left.
+            unsafe { multiply::<S, 2>(simd, product) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::kernels::activation::geglu;
+    use crate::kernels::oracle::{self, Numbers, check, in_all_types};
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn equals_the_naive_product_gated(
+            rows in 0usize..40, inputs in 1usize..150, outputs in 1usize..100, seed: u64, bias: bool,
+        ) {
+            compare([rows, inputs, outputs], seed, bias);
+        }
+    }
+
+    #[test]
+    fn large_enough_for_every_kind_of_block() {
+        compare([230, 1300, 70], 1, true);
+        compare([120, 515, 2100], 2, false);
+    }
+
+    fn compare([rows, inputs, outputs]: [usize; 3], seed: u64, bias: bool) {
+        let mut numbers = Numbers::new(seed);
+        let x = numbers.take(rows * inputs);
+        // Gates of about one: larger ones are all or nothing.
+        let scale = (inputs as f32).sqrt().recip();
+        let w: Vec<f32> = numbers.take(2 * inputs * outputs);
+        let w: Vec<f32> = w.iter().map(|w| w * scale).collect();
+        let b = numbers.take(2 * outputs);
+        let b = bias.then_some(&b[..]);
+        in_all_types(&w, |weights, values| {
+            let both = oracle::linear(&x, values, b, None, [rows, inputs, 2 * outputs]);
+            let both: Vec<f32> = both.iter().map(|&value| value as f32).collect();
+            let mut expected = vec![0.0; rows * outputs];
+            geglu(&both, outputs, &mut expected);
+            let expected: Vec<f64> = expected.into_iter().map(f64::from).collect();
+            for level in Level::available() {
+                let mut out = vec![f32::NAN; rows * outputs];
+                let linear = GatedLinear {
+                    weights,
+                    bias: b,
+                    inputs,
+                    outputs,
+                };
+                linear.run_at(level, &x, &mut out);
+                check(level.name(), &out, &expected, 5e-6);
+            }
+        });
+    }
+}
