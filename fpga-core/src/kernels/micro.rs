@@ -40,6 +40,9 @@ pub(super) struct Product {
 
 /// Steps of `k` by which the panel is fetched early: the first tile meets it cold.
 const AHEAD: usize = 16;
+/// Rows of `A` that lie one behind the other and are this short: those of the next tile are fetched
+/// meanwhile. Longer ones would push the present tile out of the first-level cache.
+const SHORT: usize = 320;
 /// Values of a cache line.
 const LINE: usize = 16;
 
@@ -116,7 +119,13 @@ unsafe fn tile<S: Simd, const M: usize, const N: usize>(simd: S, product: Produc
         let mut sums = begin::<S, M, N>(simd, start, c, c_stride, columns);
         let (mut row, mut column) = (b, a);
         // One step at a time: the compiler would read ahead for several, and spill sums to do so.
+        let fetch = k <= SHORT && (a_stride, a_step) == (k, 1);
+        let mut next = a.wrapping_add(M * a_stride);
         for _ in 0..k {
+            if fetch {
+                simd.prefetch(next);
+                next = next.wrapping_add(LINE);
+            }
             for line in (0..N * width).step_by(LINE) {
                 simd.prefetch(row.wrapping_add(AHEAD * N * width + line));
             }

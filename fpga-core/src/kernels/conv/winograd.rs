@@ -16,10 +16,10 @@ use crate::kernels::simd::{Kernel, Simd};
 
 /// Values of transformed input that one batch of tiles may take.
 const TRANSFORMED: usize = 3 << 20;
-/// Channels whose kernels are transformed at once.
-const CHANNELS: usize = 64;
-/// Tiles that share one transformed block of kernels.
-const TILES: usize = 112;
+/// Channels whose kernels are transformed at once, at most.
+const CHANNELS: usize = 160;
+/// Tiles that share one transformed block of kernels, at most.
+const TILES: usize = 168;
 /// Values between the 36 matrices beyond their size.
 const SKEW: usize = 16;
 
@@ -31,11 +31,11 @@ pub(super) fn run(
     out: &mut [f32],
 ) {
     let plan = Plan::new(conv, shape);
-    let per_tile = 36 * plan.blocks * CHANNELS;
+    let per_tile = 36 * plan.blocks * plan.block;
     let batch = (TRANSFORMED / per_tile / TILES * TILES)
         .max(TILES)
         .min(plan.tiles);
-    let mut transformed = Buffer::take(plan.blocks * 36 * (batch * CHANNELS + SKEW));
+    let mut transformed = Buffer::take(plan.blocks * 36 * (batch * plan.block + SKEW));
     let out = Shared::new(out);
     for first in (0..plan.tiles).step_by(batch) {
         let count = batch.min(plan.tiles - first);
@@ -71,8 +71,9 @@ struct Plan {
     /// Tiles per column and per row of one picture.
     grid: [usize; 2],
     tiles: usize,
-    /// Blocks of [`CHANNELS`] input channels.
+    /// Blocks of input channels, and channels of a block.
     blocks: usize,
+    block: usize,
     /// Input row and column of each padded one.
     sources: [Vec<Option<usize>>; 2],
 }
@@ -81,13 +82,16 @@ impl Plan {
     fn new(conv: &Convolution<'_>, shape: Shape) -> Self {
         let result = conv.output_shape(shape);
         let grid = [result.height.div_ceil(4), result.width.div_ceil(4)];
+        let blocks = shape.channels.div_ceil(CHANNELS);
         let enlarged = conv.enlarge.unwrap_or([shape.height, shape.width]);
         Self {
             shape,
             size: [result.height, result.width],
             grid,
             tiles: shape.batch * grid[0] * grid[1],
-            blocks: shape.channels.div_ceil(CHANNELS),
+            blocks,
+            // Equal shares of whole registers.
+            block: shape.channels.div_ceil(blocks).next_multiple_of(16),
             sources: [
                 sources(conv.window, shape.height, enlarged[0]),
                 sources(conv.window, shape.width, enlarged[1]),
@@ -115,7 +119,7 @@ impl Tiles<'_> {
     /// Where matrix `position` of block `block` of the transformed input starts.
     #[inline(always)]
     fn matrix(&self, block: usize, position: usize) -> usize {
-        (block * 36 + position) * (self.count * CHANNELS + SKEW)
+        (block * 36 + position) * (self.count * self.plan.block + SKEW)
     }
 
     /// Tiles per task: few enough for the caches, and for all threads to have work.
@@ -168,8 +172,8 @@ impl Kernel for TransformInput<'_> {
                 columns.map(|column| Some(((picture * height + row?) * width + column?) * channels))
             });
             for channel in (0..channels).step_by(S::LANES) {
-                let block = channel / CHANNELS;
-                let start = self.tiles.matrix(block, 0) + tile * CHANNELS + channel % CHANNELS;
+                let (block, inside) = (channel / plan.block, channel % plan.block);
+                let start = self.tiles.matrix(block, 0) + tile * plan.block + inside;
                 let stride = self.tiles.matrix(0, 1);
                 // SAFETY: every pixel lies inside the input and has `channels − channel` values left;
                 // a register of this tile and block lies inside `to` (blocks are padded), and tiles
@@ -232,16 +236,21 @@ impl Kernel for Multiply<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let channels = self.tiles.plan.shape.channels;
+        let Plan {
+            shape,
+            block: width,
+            ..
+        } = *self.tiles.plan;
+        let channels = shape.channels;
         let tiles = self.to - self.from;
         let product_stride = tiles * S::PANEL + SKEW;
-        let kernel_stride = CHANNELS * S::PANEL + SKEW;
-        let mut raw = Buffer::take(CHANNELS * 9 * S::PANEL);
+        let kernel_stride = width * S::PANEL + SKEW;
+        let mut raw = Buffer::take(width * 9 * S::PANEL);
         let mut kernels = Buffer::take(36 * kernel_stride);
         let mut products = Buffer::take(36 * product_stride);
         for block in 0..self.tiles.plan.blocks {
-            let first_channel = block * CHANNELS;
-            let count = CHANNELS.min(channels - first_channel);
+            let first_channel = block * width;
+            let count = width.min(channels - first_channel);
             let first_row = self.panel * S::PANEL;
             let weights = Block {
                 matrix: self.conv.weights,
@@ -254,7 +263,7 @@ impl Kernel for Multiply<'_> {
             pack_panel(simd, weights, &mut raw);
             transform_kernels(simd, &raw, count, &mut kernels, kernel_stride);
             for position in 0..36 {
-                let a = self.tiles.matrix(block, position) + self.from * CHANNELS;
+                let a = self.tiles.matrix(block, position) + self.from * width;
                 // SAFETY: `tiles` rows of `count` values start at `a`; the 36 matrices of kernels and
                 // products have the strides that their buffers were made for.
                 unsafe {
@@ -264,8 +273,8 @@ impl Kernel for Multiply<'_> {
                             rows: tiles,
                             columns: S::PANEL,
                             k: count,
-                            a: self.transformed[a..a + tiles * CHANNELS].as_ptr(),
-                            a_stride: CHANNELS,
+                            a: self.transformed[a..a + tiles * width].as_ptr(),
+                            a_stride: width,
                             a_step: 1,
                             b: kernels.as_ptr().add(position * kernel_stride),
                             c: products.as_mut_ptr().add(position * product_stride),
