@@ -5,8 +5,8 @@
 
 use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
 use fpga_core::kernels::{
-    Activation, Attention, Convolution, GroupNorm, LayerNorm, Linear, Shape, WeightView, Window,
-    geglu, instruction_set, softmax,
+    Activation, Attention, Convolution, GatedLinear, GroupNorm, LayerNorm, Linear, Shape,
+    WeightView, Window, geglu, instruction_set, softmax,
 };
 use half::f16;
 use half::slice::HalfFloatSliceExt;
@@ -18,7 +18,14 @@ const HALVE: Window = Window {
     after: 1,
 };
 
-criterion_group!(benches, convolutions, linears, attentions, elementwise);
+criterion_group!(
+    benches,
+    convolutions,
+    linears,
+    gated_linears,
+    attentions,
+    elementwise
+);
 criterion_main!(benches);
 
 fn convolutions(criterion: &mut Criterion) {
@@ -74,6 +81,21 @@ fn linears(criterion: &mut Criterion) {
         let mut out = vec![0.0; rows * outputs];
         let linear = Linear::new(WeightView::F32(&weights), inputs, outputs);
         let name = format!("linear {rows}×{inputs}→{outputs}");
+        measure(criterion, &name, || linear.run(&input, &mut out));
+    }
+}
+
+fn gated_linears(criterion: &mut Criterion) {
+    for [rows, inputs, outputs] in [[8192, 320, 1280], [512, 1280, 5120]] {
+        let (input, weights) = (numbers(rows * inputs), numbers(2 * inputs * outputs));
+        let mut out = vec![0.0; rows * outputs];
+        let linear = GatedLinear {
+            weights: WeightView::F32(&weights),
+            bias: None,
+            inputs,
+            outputs,
+        };
+        let name = format!("gated linear {rows}×{inputs}→{outputs}");
         measure(criterion, &name, || linear.run(&input, &mut out));
     }
 }

@@ -13,7 +13,7 @@ use fpga_benches::{ClipTextInput, Op, UNetInput, clip_text, controlnet, unet, va
 use fpga_core::diffusion::{NoiseSource, TorchCpuNoise};
 
 /// What the UNet at 64×64 latents and the VAE at 512×512 spend their time on.
-const OPS: [&str; 17] = [
+const OPS: [&str; 18] = [
     "attention:2,4096,4096,8,40",
     "attention:2,1024,1024,8,80",
     "attention:2,256,256,8,160",
@@ -28,6 +28,7 @@ const OPS: [&str; 17] = [
     "conv:2,4,64,64,320,3,1",
     "conv:2,320,64,64,320,1,1",
     "group_norm_silu:2,320,64,64",
+    "gated_linear:8192,320,1280",
     "geglu:2,4096,2560",
     "linear:4096,320,2560",
     "linear:4096,1280,1280",

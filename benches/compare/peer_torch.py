@@ -156,6 +156,16 @@ def group_norm_silu(layout, batch, channels, height, width):
     return lambda: functional.silu(functional.group_norm(values, 32, weights, bias, 1e-5))
 
 
+def gated_linear(_, rows, inputs, outputs):
+    product = linear(_, rows, inputs, 2 * outputs)
+
+    def run():
+        value, gate = product().chunk(2, dim=-1)
+        return value * functional.gelu(gate)
+
+    return run
+
+
 def geglu(_, batch, tokens, width):
     (values,) = drawn((batch, tokens, width))
 
@@ -176,6 +186,7 @@ OPERATIONS = {
     "attention": attention,
     "conv": conv,
     "group_norm_silu": group_norm_silu,
+    "gated_linear": gated_linear,
     "geglu": geglu,
     "linear": linear,
 }

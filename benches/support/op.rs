@@ -5,6 +5,7 @@
 //! | `attention:batch,queries,keys,heads,width` | `softmax(QKᵀ/√width)V` for each head |
 //! | `conv:batch,inputs,height,width,outputs,kernel,stride` | convolution with a bias |
 //! | `group_norm_silu:batch,channels,height,width` | 32 groups |
+//! | `gated_linear:rows,inputs,outputs` | product with a bias, of which `outputs` values are gated by as many |
 //! | `geglu:batch,tokens,width` | value ⊙ gelu(gate), half of `width` each |
 //! | `linear:rows,inputs,outputs` | product with a bias |
 //!
@@ -57,6 +58,8 @@ pub enum Op {
     Conv([usize; 7]),
     /// Batch, channels, height, width.
     GroupNormSilu([usize; 4]),
+    /// Rows, inputs, outputs.
+    GatedLinear([usize; 3]),
     /// Batch, tokens, width of value and gate together.
     Geglu([usize; 3]),
     /// Rows, inputs, outputs.
@@ -72,6 +75,7 @@ impl FromStr for Op {
             "attention" => sizes_of(name, sizes).map(Self::Attention),
             "conv" => sizes_of(name, sizes).map(Self::Conv),
             "group_norm_silu" => sizes_of(name, sizes).map(Self::GroupNormSilu),
+            "gated_linear" => sizes_of(name, sizes).map(Self::GatedLinear),
             "geglu" => sizes_of(name, sizes).map(Self::Geglu),
             "linear" => sizes_of(name, sizes).map(Self::Linear),
             _ => Err(Error::invalid("operation", format!("no such kind: {name}"))),
@@ -134,11 +138,14 @@ impl Op {
                 let both = draw.tensor(sizes);
                 Box::new(move || Output::Tokens(gated_gelu(both.clone())))
             }
+            Self::GatedLinear([rows, inputs, outputs]) => {
+                let input = draw.tensor([1, rows, inputs]);
+                let linear = draw.linear(inputs, 2 * outputs);
+                Box::new(move || Output::Tokens(linear.forward_gated(input.clone())))
+            }
             Self::Linear([rows, inputs, outputs]) => {
                 let input = draw.tensor([rows, inputs]);
-                let mut linear = Linear::new(inputs, outputs, device);
-                linear.weight = Param::from_tensor(draw.weights([outputs, inputs]));
-                linear.bias = Some(Param::from_tensor(draw.tensor([outputs])));
+                let linear = draw.linear(inputs, outputs);
                 Box::new(move || Output::Rows(linear.forward(input.clone())))
             }
         }
@@ -160,6 +167,13 @@ impl Draw {
     fn map(&mut self, [batch, channels, height, width]: [usize; 4]) -> Tensor<4> {
         self.tensor([batch, height, width, channels])
             .permute([0, 3, 1, 2])
+    }
+
+    fn linear(&mut self, inputs: usize, outputs: usize) -> Linear {
+        let mut linear = Linear::new(inputs, outputs, &self.device);
+        linear.weight = Param::from_tensor(self.weights([outputs, inputs]));
+        linear.bias = Some(Param::from_tensor(self.tensor([outputs])));
+        linear
     }
 
     fn weights<const D: usize>(&mut self, shape: [usize; D]) -> Tensor<D> {
