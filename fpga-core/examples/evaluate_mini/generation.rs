@@ -138,6 +138,17 @@ pub(crate) fn local_features(bench: &Bench) -> Result<Table> {
     Ok(table)
 }
 
+/// The people of a scene at their places, whose faces will be made anew.
+pub(crate) fn draft(bench: &Bench, scene: &Scene, seed: u64) -> Result<RgbImage> {
+    let adapter = &bench.studio.adapter;
+    let people = everyone(bench, adapter, scene)?;
+    let request = GenerateRequest {
+        guidance: bench.studio.for_first_stage(),
+        ..request(bench, adapter, (scene, seed), people)
+    };
+    made(bench, &request)
+}
+
 fn generated(
     bench: &Bench,
     adapter: &IdentityAdapter,

@@ -21,6 +21,7 @@ mod report;
 mod restoration;
 #[path = "../shared/spoilt.rs"]
 mod spoilt;
+mod stages;
 #[path = "../shared/studio.rs"]
 mod studio;
 
@@ -71,6 +72,8 @@ struct Arguments {
 enum Experiment {
     /// One to four given people, with masks and without.
     Identity,
+    /// One to four given people with masks, then every face by DIIR.
+    Stages,
     /// Restored faces of several sizes.
     Restoration,
     /// Exchanged faces.
@@ -93,6 +96,7 @@ impl Experiment {
     fn run(self, bench: &Bench) -> Result<Table> {
         match self {
             Self::Identity => generation::identity(bench),
+            Self::Stages => stages::both(bench),
             Self::CloneFace => generation::clone_face(bench),
             Self::LocalFeatures => generation::local_features(bench),
             Self::Restoration => restoration::sizes(bench),

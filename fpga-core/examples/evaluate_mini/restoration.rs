@@ -47,7 +47,12 @@ pub(crate) fn sizes(bench: &Bench) -> Result<Table> {
                 let request = RestoreRequest {
                     depth,
                     variation,
-                    ..request(bench, &scene, &spoilt, scene.who[0], seed)?
+                    ..request(
+                        bench,
+                        &spoilt,
+                        vec![face(bench, &scene, 0, scene.who[0])?],
+                        seed,
+                    )
                 };
                 let made = restored(bench, &request)?;
                 let [before, after] = [&spoilt, &made.picture].map(|picture| {
@@ -112,7 +117,7 @@ fn exchanged(bench: &Bench, variation: f64, seed: u64) -> Result<Exchanged> {
     let request = RestoreRequest {
         variation,
         guidance: bench.studio.for_exchange(),
-        ..request(bench, &scene, picture, other, seed)?.swapping()
+        ..request(bench, picture, vec![face(bench, &scene, 0, other)?], seed).swapping()
     };
     let made = restored(bench, &request)?;
     let landmarks = &scene.drawing.figures[0].landmarks;
@@ -143,25 +148,29 @@ fn cut(picture: &RgbImage, place: &FaceBox) -> RgbImage {
     crop_imm(picture, left, top, right - left, bottom - top).to_image()
 }
 
-fn request<'a>(
-    bench: &'a Bench,
-    scene: &Scene,
-    picture: &'a RgbImage,
-    who: usize,
-    seed: u64,
-) -> Result<RestoreRequest<'a>> {
-    let (studio, person) = (&bench.studio, bench.crowd.get(who));
-    let figure = &scene.drawing.figures[0];
-    let face = Face {
+/// Face `index` of a scene, which is to become that of `who`.
+pub(crate) fn face(bench: &Bench, scene: &Scene, index: usize, who: usize) -> Result<Face> {
+    let (figure, person) = (&scene.drawing.figures[index], bench.crowd.get(who));
+    let words = format!("a painting of a {}", person.person.noun());
+    Ok(Face {
         landmarks: Some(figure.landmarks),
+        prompt: Some(words.as_str().into()),
         identity: Some(FaceIdentity {
             embedding: Some(person.embedding.clone()),
-            ..FaceIdentity::new(person.tokens(&studio.adapter)?)
+            ..FaceIdentity::new(person.tokens(&bench.studio.adapter)?)
         }),
         ..Face::new(figure.face)
-    };
-    let words = format!("a painting of a {}", person.person.noun());
-    let mut request = RestoreRequest::new(picture, vec![face], words.as_str());
+    })
+}
+
+pub(crate) fn request<'a>(
+    bench: &'a Bench,
+    picture: &'a RgbImage,
+    faces: Vec<Face>,
+    seed: u64,
+) -> RestoreRequest<'a> {
+    let studio = &bench.studio;
+    let mut request = RestoreRequest::new(picture, faces, "");
     request.steps = studio.steps;
     request.guidance = studio.guidance;
     request.seed = Some(seed);
@@ -170,10 +179,10 @@ fn request<'a>(
     request.recogniser = Some(Recogniser(&studio.embedder));
     request.gate = Gate::OPEN;
     request.measure_round_trip = false;
-    Ok(request)
+    request
 }
 
-fn restored(bench: &Bench, request: &RestoreRequest<'_>) -> Result<Restored> {
+pub(crate) fn restored(bench: &Bench, request: &RestoreRequest<'_>) -> Result<Restored> {
     let restorer = FaceRestorer::new(&bench.studio.model);
     Ok(restorer.restore(request, &mut Monitor::none())?)
 }

@@ -7,16 +7,15 @@ use fpga_core::control::draw_skeleton;
 use fpga_core::data::portrait::{Drawing, Wording};
 use fpga_core::face::SEEN;
 use fpga_core::pipeline::{
-    Canvas, Face, FaceIdentity, FaceRestorer, Gate, GenerateRequest, IdentityTokens, ModalControl,
-    Monitor, People, Place, PortraitGenerator, PortraitIdentity, Recogniser, RestoreRequest,
-    StableDiffusion,
+    Canvas, GenerateRequest, IdentityTokens, ModalControl, Monitor, People, Place,
+    PortraitGenerator, PortraitIdentity, StableDiffusion,
 };
 use indicatif::ProgressBar;
 use serde::Serialize;
 
 use crate::cast::Cast;
+use crate::faces::{exchanged, faces_anew, restored};
 use crate::head::head;
-use crate::spoilt::spoilt;
 use crate::studio::Studio;
 
 /// A picture, and what is said of it.
@@ -35,6 +34,7 @@ type Job = fn(&Studio, &Cast, &ProgressBar) -> Result<Vec<Shown>>;
 pub(crate) const ALL: &[(&str, Job)] = &[
     ("the given people", references),
     ("together", together),
+    ("their faces anew", anew),
     ("without masks", without_masks),
     ("another style", stylised),
     ("as a skeleton says", posed),
@@ -42,12 +42,8 @@ pub(crate) const ALL: &[(&str, Job)] = &[
     ("exchanging a face", exchanged),
 ];
 
-/// How much of a degraded face is forgotten.
-const DEPTH: f64 = 0.8;
-/// Share of fresh noise in what a face is made of: what lost its detail leads back to noise that has none.
-const FRESH: f64 = 0.5;
 /// Who is in group pictures, from left to right.
-const PAIR: [usize; 2] = [0, 1];
+pub(crate) const PAIR: [usize; 2] = [0, 1];
 
 fn references(_: &Studio, cast: &Cast, _: &ProgressBar) -> Result<Vec<Shown>> {
     let people = cast.people.iter().enumerate();
@@ -79,6 +75,25 @@ fn together(studio: &Studio, cast: &Cast, bar: &ProgressBar) -> Result<Vec<Shown
     let request = request_of(studio, &brief, people);
     let made = made(studio, cast, &brief, (&studio.model, &request), bar)?;
     Ok(vec![made.named("together", "each at their place")])
+}
+
+/// A second stage: every face by DIIR, in the picture at twice its size.
+fn anew(studio: &Studio, cast: &Cast, bar: &ProgressBar) -> Result<Vec<Shown>> {
+    let brief = brief(studio, cast)?;
+    let people = placed(studio, cast, &brief)?;
+    let request = GenerateRequest {
+        guidance: studio.for_first_stage(),
+        ..request_of(studio, &brief, people)
+    };
+    let generator = PortraitGenerator::new(&studio.model);
+    let draft = generator.generate(&request, &mut watching(bar))?.pictures;
+    let large = cast.scene(&PAIR, 2 * studio.size, studio.seed)?.draw()?;
+    let picture = faces_anew(studio, cast, (&draft[0], &large), bar)?;
+    let lines = likenesses(studio, cast, &picture, &large)?;
+    let made = Made { picture, lines };
+    Ok(vec![
+        made.named("faces-anew", "enlarged, their faces by DIIR"),
+    ])
 }
 
 fn without_masks(studio: &Studio, cast: &Cast, bar: &ProgressBar) -> Result<Vec<Shown>> {
@@ -195,127 +210,29 @@ fn made(
     let generator = PortraitGenerator::new(model);
     let mut pictures = generator.generate(request, &mut watching(bar))?.pictures;
     let picture = pictures.swap_remove(0);
-    let figures = PAIR.iter().zip(&brief.drawing.figures);
+    let lines = likenesses(studio, cast, &picture, &brief.drawing)?;
+    Ok(Made { picture, lines })
+}
+
+/// Whom everyone is like where a drawing has them.
+fn likenesses(
+    studio: &Studio,
+    cast: &Cast,
+    picture: &RgbImage,
+    drawing: &Drawing,
+) -> Result<Vec<String>> {
+    let figures = PAIR.iter().zip(&drawing.figures);
     let lines = figures.map(|(&index, figure)| {
-        let likeness = cast.likeness(studio, &picture, &figure.landmarks)?;
+        let likeness = cast.likeness(studio, picture, &figure.landmarks)?;
         let nearest = (0..likeness.len()).max_by(|&a, &b| likeness[a].total_cmp(&likeness[b]));
         let nearest = nearest.expect("somebody is given");
         let own = likeness[index];
         Ok(format!("for {index}: like {own:.2}, nearest {nearest}"))
     });
-    let lines = lines.collect::<Result<_>>()?;
-    Ok(Made { picture, lines })
+    lines.collect()
 }
 
-fn restored(studio: &Studio, cast: &Cast, bar: &ProgressBar) -> Result<Vec<Shown>> {
-    let drawing = cast.scene(&PAIR, 2 * studio.size, studio.seed)?.draw()?;
-    let spoilt = spoilt(&drawing.picture, &drawing.figures[0], 0.0625)?;
-    let request = RestoreRequest {
-        depth: DEPTH,
-        variation: FRESH,
-        ..request(studio, cast, &spoilt, &drawing, PAIR[0])?
-    };
-    let done = finish(studio, &request, bar)?;
-    Ok(vec![
-        Shown {
-            file: "sharp".to_owned(),
-            picture: drawing.picture.clone(),
-            lines: vec!["a picture".to_owned()],
-        },
-        done.before("degraded", "one face has lost its detail"),
-        done.after("restored", "restored as person 0"),
-    ])
-}
-
-fn exchanged(studio: &Studio, cast: &Cast, bar: &ProgressBar) -> Result<Vec<Shown>> {
-    let drawing = cast.scene(&PAIR, 2 * studio.size, studio.seed)?.draw()?;
-    let stranger = cast.people.len() - 1;
-    let picture = drawing.picture.clone();
-    let request = RestoreRequest {
-        guidance: studio.for_exchange(),
-        ..request(studio, cast, &picture, &drawing, stranger)?.swapping()
-    };
-    let done = finish(studio, &request, bar)?;
-    Ok(vec![
-        done.before("before", "person 0 is to become person 2"),
-        done.after("exchanged", "exchanged"),
-    ])
-}
-
-/// The first face of a picture as someone's.
-fn request<'a>(
-    studio: &'a Studio,
-    cast: &Cast,
-    picture: &'a RgbImage,
-    drawing: &Drawing,
-    who: usize,
-) -> Result<RestoreRequest<'a>> {
-    let given = &cast.people[who];
-    let figure = &drawing.figures[0];
-    let face = Face {
-        landmarks: Some(figure.landmarks),
-        identity: Some(FaceIdentity {
-            embedding: Some(given.embedding.clone()),
-            ..FaceIdentity::new(given.tokens.clone())
-        }),
-        ..Face::new(figure.face)
-    };
-    let words = format!("a painting of a {}", given.person.noun());
-    let mut request = RestoreRequest::new(picture, vec![face], words.as_str());
-    request.steps = studio.steps;
-    request.guidance = studio.guidance;
-    request.seed = Some(studio.seed);
-    request.crop.size = studio.size;
-    request.adapter = Some(studio.adapter.attention());
-    request.recogniser = Some(Recogniser(&studio.embedder));
-    // What comes out is shown, whatever it is.
-    request.gate = Gate::OPEN;
-    Ok(request)
-}
-
-/// A picture whose first face was made anew.
-struct Done {
-    pictures: [RgbImage; 2],
-    likeness: [f64; 2],
-    changed: usize,
-}
-
-impl Done {
-    fn before(&self, file: &str, what: &str) -> Shown {
-        self.shown(0, file, vec![what.to_owned(), self.like(0)])
-    }
-
-    fn after(&self, file: &str, what: &str) -> Shown {
-        let changed = format!("background bytes changed: {}", self.changed);
-        self.shown(1, file, vec![what.to_owned(), self.like(1), changed])
-    }
-
-    fn like(&self, index: usize) -> String {
-        format!("like that person: {:.2}", self.likeness[index])
-    }
-
-    fn shown(&self, index: usize, file: &str, lines: Vec<String>) -> Shown {
-        Shown {
-            file: file.to_owned(),
-            picture: self.pictures[index].clone(),
-            lines,
-        }
-    }
-}
-
-fn finish(studio: &Studio, request: &RestoreRequest<'_>, bar: &ProgressBar) -> Result<Done> {
-    let restorer = FaceRestorer::new(&studio.model);
-    let restored = restorer.restore(request, &mut watching(bar))?;
-    let report = &restored.report;
-    let likeness = report.faces[0].likeness;
-    Ok(Done {
-        likeness: likeness.map_or([f64::NAN; 2], |found| [found.before, found.after]),
-        changed: report.changed_outside_mask,
-        pictures: [request.picture.clone(), restored.picture],
-    })
-}
-
-fn watching(bar: &ProgressBar) -> Monitor<'_> {
+pub(crate) fn watching(bar: &ProgressBar) -> Monitor<'_> {
     Monitor::watching(|progress| {
         bar.set_length(progress.steps as u64);
         bar.set_position(progress.step as u64);

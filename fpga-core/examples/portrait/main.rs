@@ -1,5 +1,5 @@
 //! Shows what the library is for, with the model that comes with it: given people at given places in one
-//! picture, in another style, and as skeletons say; a face restored, and a face exchanged.
+//! picture, their faces made anew, larger; in another style, and as skeletons say; a face restored, and a face exchanged.
 //!
 //! ```sh
 //! cargo run --release --example portrait
@@ -11,6 +11,7 @@
 //! FILE` adds a RepControlNet.
 
 mod cast;
+mod faces;
 #[path = "../shared/head.rs"]
 mod head;
 mod jobs;

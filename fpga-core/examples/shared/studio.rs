@@ -19,6 +19,10 @@ pub(crate) const IN_THE_BOX: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/model"
 /// How much more than other people those pull whose face takes the place of another.
 const EXCHANGE: f64 = 1.6;
 
+/// How much less than elsewhere the pull is where people are generated of whom every face is made anew afterwards, and
+/// where that happens: faces that were pulled twice become less like the people.
+const STAGES: [f64; 2] = [0.8, 0.6];
+
 /// Which networks, and how they are used.
 #[derive(Args)]
 pub(crate) struct StudioArguments {
@@ -109,7 +113,7 @@ impl Studio {
     /// A person's tokens for pictures out of nothing.
     ///
     /// The small model is guided away from pictures that nobody was given for, not from pictures of nobody in
-    /// particular: faces become clearer, and are as much like the people. Faces that are made anew in a picture are
+    /// particular: faces become clearer, and are as much like the people. Faces of given pictures that are made anew are
     /// more like the people without this.
     pub(crate) fn for_new_pictures(&self, tokens: IdentityTokens) -> IdentityTokens {
         match self.own {
@@ -123,8 +127,22 @@ impl Studio {
 
     /// Faces that become another person's are pulled more.
     pub(crate) fn for_exchange(&self) -> Guidance {
+        self.scaled(EXCHANGE)
+    }
+
+    /// People of whom every face is made anew afterwards.
+    pub(crate) fn for_first_stage(&self) -> Guidance {
+        self.scaled(STAGES[0])
+    }
+
+    /// Generated faces that are made anew.
+    pub(crate) fn for_second_stage(&self) -> Guidance {
+        self.scaled(STAGES[1])
+    }
+
+    fn scaled(&self, factor: f64) -> Guidance {
         Guidance {
-            scale: EXCHANGE * self.guidance.scale,
+            scale: factor * self.guidance.scale,
             ..self.guidance
         }
     }

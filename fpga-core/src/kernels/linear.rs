@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn large_enough_for_every_kind_of_block() {
-        compare([300, 1100, 70], 1, true, true);
+        compare([300, 1300, 70], 1, true, true);
         compare([230, 515, 4200], 2, true, false);
     }
 

@@ -18,7 +18,7 @@ proptest! {
 #[test]
 fn widths_of_the_models_and_several_blocks_of_keys() {
     for (width, queries, keys) in [
-        (40, 130, 600),
+        (40, 300, 600),
         (64, 77, 77),
         (80, 60, 300),
         (160, 33, 81),

@@ -52,7 +52,7 @@ fn many_channels_and_tiles() {
             batch: 2,
             height: 6,
             width: 5,
-            channels: 150,
+            channels: 330,
         },
         70,
         Window::SAME,
