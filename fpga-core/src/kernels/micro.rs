@@ -118,9 +118,9 @@ unsafe fn tile<S: Simd, const M: usize, const N: usize>(simd: S, product: Produc
     unsafe {
         let mut sums = begin::<S, M, N>(simd, start, c, c_stride, columns);
         let (mut row, mut column) = (b, a);
-        // One step at a time: the compiler would read ahead for several, and spill sums to do so.
         let fetch = k <= SHORT && (a_stride, a_step) == (k, 1);
         let mut next = a.wrapping_add(M * a_stride);
+        // One step at a time: the compiler would read ahead for several, and spill sums to do so.
         for _ in 0..k {
             if fetch {
                 simd.prefetch(next);
