@@ -139,6 +139,8 @@ proptest! {
     ) {
         let channels = groups * size;
         let pixels = height * width;
+        // Of two or three values the gradient all but vanishes, and only rounding would be compared.
+        prop_assume!(size * pixels >= 16);
         compare(seed, &[batch * channels * pixels, channels, channels], |leaves| {
             let x = leaves[0].clone().reshape([batch, channels, height, width]);
             let parts = NormParts { weight: &leaves[1], bias: &leaves[2], epsilon: 1e-5 };
@@ -156,7 +158,7 @@ proptest! {
     }
 
     #[test]
-    // Of two or three values the gradient all but vanishes, and only rounding would be compared.
+    // As wide as the groups above must be at least.
     fn layer_norms(rows in 1usize..50, width in 16usize..70, seed: u64) {
         compare(seed, &[rows * width, width, width], |leaves| {
             let x = leaves[0].clone().reshape([1, rows, width]);
