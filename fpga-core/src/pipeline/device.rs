@@ -164,14 +164,15 @@ impl WgpuAdapter {
     /// `None` if there is no such adapter.
     fn open(self) -> Option<Device> {
         use burn::tensor::{DeviceKind, DeviceType};
-        match self {
-            Self::Any(index) => Device::enumerate(DeviceType::Wgpu)
-                .into_vec()
-                .into_iter()
-                .nth(index),
-            Self::Discrete(index) => Some(Device::wgpu(DeviceKind::DiscreteGpu(index))),
-            Self::Integrated(index) => Some(Device::wgpu(DeviceKind::IntegratedGpu(index))),
-        }
+        let mut found = Device::enumerate(DeviceType::Wgpu).into_vec().into_iter();
+        let kind = match self {
+            Self::Any(index) => return found.nth(index),
+            Self::Discrete(index) => DeviceKind::DiscreteGpu(index),
+            Self::Integrated(index) => DeviceKind::IntegratedGpu(index),
+        };
+        // One that is not there would be looked for on a thread of the runtime, which panics.
+        let wanted = Device::wgpu(kind);
+        found.find(|device| *device == wanted)
     }
 }
 

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# What to carry to a machine that has a card, but no compiler: benches/carry.sh FOLDER [wgpu|cuda]
+# Builds small programs (the same machine code is kept once, addresses are fixed, symbols are left out) and lays them into
+# FOLDER with the scripts and cases that they need. There: FPGA_BIN=bin benches/gpu.sh wgpu:0 f16
+set -euo pipefail
+folder=$(realpath -m "${1:?benches/carry.sh FOLDER [wgpu|cuda]}")
+cd "$(dirname "$0")/.."
+features=${2:-wgpu}
+
+# LLVM's linker is needed, which Rust takes by itself on x86-64 Linux.
+small=(-C link-arg=-Wl,--icf=all -C relocation-model=static -C strip=symbols)
+build() {
+    cargo rustc --release --locked -p "$1" --no-default-features --features "$features" --bin "$2" -- "${small[@]}"
+    install -D "${CARGO_TARGET_DIR:-target}/release/$2" "$folder/bin/$2"
+}
+build fpga-tests parity
+build fpga-benches card
+
+# With their folders.
+cp -r --parents benches/*.sh benches/*/*.py benches/support tests/gpu.sh tests/fixtures "$folder"
+du -h "$folder/bin"/*
