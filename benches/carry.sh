@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# What to carry to a machine that has a card, but no compiler: benches/carry.sh FOLDER [wgpu|cuda]
+# What to carry to a machine that has a card, but no compiler: benches/carry.sh FOLDER [FEATURES]
 # Builds small programs (the same machine code is kept once, addresses are fixed, symbols are left out) and lays them into
-# FOLDER with the scripts and cases that they need. There: FPGA_BIN=bin benches/gpu.sh wgpu:0 f16
+# FOLDER with the scripts and cases that they need. There: FPGA_BIN=bin benches/gpu.sh wgpu:0 f16; with
+# the features `flex,cuda`, cuda:0.
 set -euo pipefail
-folder=$(realpath -m "${1:?benches/carry.sh FOLDER [wgpu|cuda]}")
+folder=$(realpath -m "${1:?benches/carry.sh FOLDER [FEATURES]}")
 cd "$(dirname "$0")/.."
-features=${2:-wgpu}
+features=${2:-flex,wgpu}
 
 # LLVM's linker is needed, which Rust takes by itself on x86-64 Linux.
 small=(-C link-arg=-Wl,--icf=all -C relocation-model=static -C strip=symbols)

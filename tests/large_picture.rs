@@ -12,6 +12,7 @@ use fpga_core::pipeline::{
     DeviceChoice, Face, FaceRestorer, Gate, LoadOptions, Monitor, Prompt, RestoreRequest,
     StableDiffusion, Verdict,
 };
+use fpga_tests::process::memory;
 
 const SIZE: [u32; 2] = [6000, 4000];
 /// Centre, width and angle in degrees of every face.
@@ -51,7 +52,7 @@ fn memory_grows_with_the_picture_alone() {
     let before = forget_peak();
     let restored = FaceRestorer::new(&model).restore(&request, &mut Monitor::none());
     let restored = restored.unwrap();
-    let grown = status("VmHWM:") - before;
+    let grown = memory("VmHWM") - before;
 
     let most = COPIES * picture.len() + REST;
     assert!(grown <= most, "{grown} bytes at most, expected {most}");
@@ -113,12 +114,5 @@ fn near_a_face([x, y]: [f32; 2]) -> bool {
 /// Makes the peak of this process what it holds now, and gives that in bytes.
 fn forget_peak() -> usize {
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
-    status("VmHWM:")
-}
-
-fn status(key: &str) -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with(key)).unwrap();
-    let kibibytes = line.split_whitespace().nth(1).unwrap();
-    1024 * kibibytes.parse::<usize>().unwrap()
+    memory("VmHWM")
 }

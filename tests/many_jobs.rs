@@ -9,6 +9,7 @@ use fpga_core::pipeline::{
     Canvas, DeviceChoice, Face, FaceRestorer, Gate, GenerateRequest, LoadOptions, Monitor,
     PortraitGenerator, RestoreRequest, StableDiffusion,
 };
+use fpga_tests::process::memory;
 
 /// Bytes that may be gained without growing: allocators round and keep.
 const SLACK: u64 = 8 << 20;
@@ -90,14 +91,6 @@ fn taken(device: &Device) -> u64 {
     device.sync().unwrap();
     match device.memory_pool_usage() {
         Some(usage) => usage.bytes_reserved,
-        None => resident(),
+        None => memory("VmRSS") as u64,
     }
-}
-
-/// Bytes of this process in memory now.
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-    let kibibytes = line.unwrap().split_whitespace().nth(1).unwrap();
-    1024 * kibibytes.parse::<u64>().unwrap()
 }

@@ -5,6 +5,7 @@
 use burn::tensor::{Device, Distribution, Tensor};
 use fpga_core::nn::{SinusoidalEmbedding, randomize};
 use fpga_core::unet::{Conditioning, EncoderConfig, StageConfig, TransformerConfig, UNetConfig};
+use fpga_tests::process::memory;
 
 /// Bytes that a process may gain without growing: allocators round and keep.
 const SLACK: usize = 8 << 20;
@@ -26,22 +27,14 @@ fn fifty_steps_do_not_grow() {
     };
 
     step(5);
-    let early = resident();
+    let early = memory("VmRSS");
     step(45);
-    let late = resident();
+    let late = memory("VmRSS");
     assert!(latents.into_data().iter::<f32>().all(f32::is_finite));
     assert!(
         late <= early + SLACK,
         "{early} bytes resident after 5 steps, {late} after 50"
     );
-}
-
-/// Bytes of this process in memory now.
-fn resident() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-    let kibibytes = line.unwrap().split_whitespace().nth(1).unwrap();
-    1024 * kibibytes.parse::<usize>().unwrap()
 }
 
 /// Two stages of 64 and 128 channels, the outer one with a transformer; 64×64 latents give results that are

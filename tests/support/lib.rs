@@ -1,7 +1,10 @@
-//! What the tests of this workspace share: the parity runner, as a library, and small models.
+//! What the tests of this workspace share: the parity runner, as a library, small models, memory.
 
 #[path = "../parity/mod.rs"]
 pub mod parity;
 
 #[cfg(feature = "flex")]
 pub mod models;
+
+#[cfg(target_os = "linux")]
+pub mod process;
