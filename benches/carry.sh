@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What to carry to a machine that has a card, but no compiler: benches/carry.sh FOLDER [FEATURES]
-# Builds small programs (the same machine code is kept once, addresses are fixed, symbols are left out) and lays them into
+# Builds small programs (profile `carry`; the same machine code is kept once, addresses are fixed) and lays them into
 # FOLDER with the scripts and cases that they need. There: FPGA_BIN=bin benches/gpu.sh wgpu:0 f16; with
 # the features `flex,cuda`, cuda:0.
 set -euo pipefail
@@ -9,10 +9,10 @@ cd "$(dirname "$0")/.."
 features=${2:-flex,wgpu}
 
 # LLVM's linker is needed, which Rust takes by itself on x86-64 Linux.
-small=(-C link-arg=-Wl,--icf=all -C relocation-model=static -C strip=symbols)
+small=(-C link-arg=-Wl,--icf=all -C relocation-model=static)
 build() {
-    cargo rustc --release --locked -p "$1" --no-default-features --features "$features" --bin "$2" -- "${small[@]}"
-    install -D "${CARGO_TARGET_DIR:-target}/release/$2" "$folder/bin/$2"
+    cargo rustc --profile carry --locked -p "$1" --no-default-features --features "$features" --bin "$2" -- "${small[@]}"
+    install -D "${CARGO_TARGET_DIR:-target}/carry/$2" "$folder/bin/$2"
 }
 build fpga-tests parity
 build fpga-benches card

@@ -100,7 +100,7 @@ fn largest_error(trainee: &Trainee, objective: &DiffusionObjective, batch: &Diff
         found.unwrap().value
     };
     let gradients = GradientSet::of(trainee, &loss(trainee).backward());
-    let whole = gradients.norm();
+    let whole = gradients.norm().unwrap();
     let count = (gradients.iter().len() as f64).sqrt();
     let along = |_: f64| 1.0 / whole;
     let evenly = |length: f64| 1.0 / (length.max(1e-9) * count);

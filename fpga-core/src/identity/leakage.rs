@@ -11,7 +11,7 @@ use burn::tensor::Tensor;
 use ndarray::Array2;
 
 use super::region::{RegionMask, share_cells};
-use crate::nn::{Groups, Reach, attend, cast_to, sum_type};
+use crate::nn::{Groups, Reach, attend, cast_to, read_values, sum_type};
 
 /// Collects measurements while a job runs; clones share what is collected.
 #[derive(Clone, Debug)]
@@ -78,9 +78,12 @@ impl LeakageMeter {
             // Squares of halves may leave their range.
             let exact = sum_type(found.dtype());
             let found = cast_to(found, exact);
-            let squares = found.square().mean_dim(2).into_data();
+            // What cannot be read failed, and the picture with it: whoever reads that gets the error.
+            let Ok(squares) = read_values(found.square().mean_dim(2)) else {
+                return;
+            };
             let mut energy = self.0.energy.lock().unwrap_or_else(PoisonError::into_inner);
-            for (place, square) in squares.iter::<f64>().enumerate() {
+            for (place, square) in squares.into_iter().map(f64::from).enumerate() {
                 let (row, cell) = (place / cells, place % cells);
                 // Every layer counts by its mean over the picture, however fine its grid.
                 energy[grid][row][person][cell] +=

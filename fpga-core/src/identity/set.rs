@@ -10,6 +10,7 @@ use burn::tensor::Tensor;
 
 use super::region::RegionMask;
 use crate::error::{Context, Error, ErrorKind, Result};
+use crate::nn::read_values;
 
 /// One person: who, where, how strongly, and when.
 #[derive(Clone, Debug)]
@@ -139,8 +140,7 @@ impl Identity {
             let why = format!("needs 0 ≤ start ≤ end ≤ 1, found ({start}, {end})");
             return Err(Error::invalid("window", why));
         }
-        let data = self.tokens.clone().into_data().convert::<f32>();
-        let values: Vec<f32> = data.iter::<f32>().collect();
+        let values = read_values(self.tokens.clone())?;
         if values.iter().all(|value| value.is_finite()) {
             return Ok(values);
         }

@@ -5,6 +5,7 @@ use image::RgbImage;
 
 use super::cosine::cosine;
 use crate::error::{Error, Result};
+use crate::nn::read_values;
 use crate::text::{ClipText, ClipTokenizer, LongPrompt, WeightedSpan};
 use crate::vision::{ClipVision, preprocess};
 
@@ -57,7 +58,7 @@ impl ClipScore {
     pub fn picture(&self, picture: &RgbImage) -> Result<Vec<f32>> {
         let pixels = preprocess(picture, self.vision.config().image_size, &self.device)?;
         let output = self.vision.forward(pixels);
-        values(
+        read_values(
             output
                 .image_embeds
                 .expect("checked when the score was made"),
@@ -84,7 +85,7 @@ impl ClipScore {
         model.config().check_ids(&ids)?;
         let count = ids.len();
         let ids: Tensor<2, Int> = Tensor::from_data(TensorData::new(ids, [1, count]), &self.device);
-        values(
+        read_values(
             model
                 .forward(ids)
                 .text_embeds
@@ -107,9 +108,4 @@ impl ClipScore {
     pub fn agreement(&self, picture: &RgbImage, text: &str) -> Result<f64> {
         cosine(&self.picture(picture)?, &self.text(text)?)
     }
-}
-
-fn values(tensor: Tensor<2>) -> Result<Vec<f32>> {
-    let values = tensor.into_data().convert::<f32>().try_into_vec::<f32>();
-    values.map_err(|error| Error::invalid("CLIP features", format!("{error:?}")))
 }

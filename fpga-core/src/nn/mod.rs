@@ -9,6 +9,7 @@ mod attention;
 mod batch_norm;
 mod clip;
 mod conv;
+mod device;
 mod embedding;
 mod feed_forward;
 mod fields;
@@ -23,6 +24,7 @@ mod parameters;
 mod perceiver;
 mod precision;
 mod prelu;
+mod read;
 mod resample;
 mod resnet;
 mod timestep;
@@ -34,6 +36,7 @@ pub use clip::{
     ClipActivation, ClipAttention, ClipEncoder, ClipEncoderConfig, ClipFeedForward, ClipLayer,
 };
 pub use conv::{Added, Conv2d, Window};
+pub(crate) use device::{card_name, device_failure, is_cpu, is_out_of_memory};
 pub use embedding::Embedding;
 pub use feed_forward::GegluFeedForward;
 pub(crate) use fields::{DEPTHS, Fields, WIDTHS};
@@ -50,6 +53,8 @@ pub use perceiver::{
 };
 pub use precision::Precision;
 pub use prelu::PRelu;
+pub(crate) use read::{read_data, settle};
+pub use read::{read_number, read_values};
 pub use resample::{Downsample, Upsample};
 pub use resnet::{ResnetBlock, ResnetConfig};
 pub use timestep::{SinusoidalEmbedding, TimestepEmbedding};

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use burn::tensor::{DType, Device};
 
+use super::device::{card_name, is_cpu};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The type of the UNet's and ControlNets' activations, and of their weights while they compute.
@@ -36,7 +37,7 @@ impl Precision {
         match device.supports_dtype(self.dtype()) {
             true => Ok(self),
             false => Err(Error::new(ErrorKind::Device {
-                device: format!("{device:?}"),
+                device: card_name(device).unwrap_or_else(|| format!("{device:?}")),
                 why: format!("does not compute in {self}; f32 works everywhere"),
             })),
         }
@@ -76,16 +77,6 @@ impl FromStr for Precision {
             )
         })
     }
-}
-
-#[cfg(feature = "flex")]
-fn is_cpu(device: &Device) -> bool {
-    device.clone().inner() == Device::flex()
-}
-
-#[cfg(not(feature = "flex"))]
-fn is_cpu(_device: &Device) -> bool {
-    false
 }
 
 #[cfg(test)]

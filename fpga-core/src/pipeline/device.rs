@@ -6,7 +6,7 @@ use std::str::FromStr;
 use burn::tensor::Device;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::nn::Precision;
+use crate::nn::{Precision, card_name};
 
 /// Where models live and compute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -147,16 +147,6 @@ impl DeviceChoice {
             }
         }
     }
-}
-
-#[cfg(any(feature = "cuda", feature = "wgsl"))]
-fn card_name(device: &Device) -> Option<String> {
-    device.identity().map(|identity| identity.name)
-}
-
-#[cfg(not(any(feature = "cuda", feature = "wgsl")))]
-fn card_name(_device: &Device) -> Option<String> {
-    None
 }
 
 #[cfg(feature = "wgsl")]

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::canvas::{Canvas, PreparedCanvas};
 use super::control::{self, Control, ModalControl};
+use super::failure::on_device;
 use super::guided::Guided;
 use super::job::{Level, Monitor, Phase, Progress};
 use super::model::StableDiffusion;
@@ -129,12 +130,17 @@ impl<'m> PortraitGenerator<'m> {
     /// Runs a job.
     ///
     /// # Errors
-    /// Anything in the request that does not fit the model, NaN in the result, or a cancel.
+    /// Anything in the request that does not fit the model, NaN in the result, a device without memory for it, or a
+    /// cancel.
     pub fn generate(
         &self,
         request: &GenerateRequest<'_>,
         monitor: &mut Monitor<'_>,
     ) -> Result<Generated> {
+        on_device(&self.model.device, || self.run(request, monitor))
+    }
+
+    fn run(&self, request: &GenerateRequest<'_>, monitor: &mut Monitor<'_>) -> Result<Generated> {
         let start = std::time::Instant::now();
         let Made {
             sampled: Sampled { latents, seed },
@@ -191,7 +197,9 @@ impl<'m> PortraitGenerator<'m> {
         request: &GenerateRequest<'_>,
         monitor: &mut Monitor<'_>,
     ) -> Result<Sampled> {
-        Ok(self.make(request, monitor)?.sampled)
+        on_device(&self.model.device, || {
+            Ok(self.make(request, monitor)?.sampled)
+        })
     }
 
     fn make(&self, request: &GenerateRequest<'_>, monitor: &mut Monitor<'_>) -> Result<Made> {

@@ -90,7 +90,7 @@ pub struct Progress<'a> {
     pub step: usize,
     /// Steps of this phase.
     pub steps: usize,
-    preview: Option<&'a dyn Fn() -> RgbImage>,
+    preview: Option<&'a dyn Fn() -> Option<RgbImage>>,
 }
 
 impl<'a> Progress<'a> {
@@ -113,7 +113,7 @@ impl<'a> Progress<'a> {
 
     /// Says how the picture looks so far; made only when somebody asks.
     #[must_use]
-    pub fn with_preview(self, preview: &'a dyn Fn() -> RgbImage) -> Self {
+    pub fn with_preview(self, preview: &'a dyn Fn() -> Option<RgbImage>) -> Self {
         Self {
             preview: Some(preview),
             ..self
@@ -123,7 +123,7 @@ impl<'a> Progress<'a> {
     /// The picture so far, an eighth of the final size; cheap, but not free. `None` where the
     /// phase has none.
     pub fn preview(&self) -> Option<RgbImage> {
-        self.preview.map(|make| make())
+        self.preview.and_then(|make| make())
     }
 }
 

@@ -8,6 +8,7 @@ mod adapter;
 mod canvas;
 mod control;
 mod device;
+mod failure;
 mod generate;
 mod guided;
 mod job;

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use serde_json::Value;
 
+use super::failure::on_device;
 use super::preview::LatentPreview;
 use super::prompt::{PromptEncoder, TextEncoder};
 use crate::diffusion::ScheduleConfig;
 use crate::error::{Context, Error, LoadReport, Result};
-use crate::nn::Precision;
+use crate::nn::{Precision, settle};
 use crate::sampler::SamplerKind;
 use crate::text::{ClipTokenizer, HiddenLayer};
 use crate::unet::UNet;
@@ -118,6 +119,10 @@ impl StableDiffusion {
         options: &LoadOptions,
         device: &Device,
     ) -> Result<Self> {
+        on_device(device, || Self::build(checkpoint, options, device))
+    }
+
+    fn build(checkpoint: &Checkpoint, options: &LoadOptions, device: &Device) -> Result<Self> {
         let storage = options.storage;
         let scheduler = checkpoint.scheduler_config()?;
         let schedule = ScheduleConfig::from_json(&scheduler.to_string()).context(|| "scheduler")?;
@@ -133,6 +138,8 @@ impl StableDiffusion {
             Some(_) => schedule,
         };
         let preview = LatentPreview::fit(&vae, device)?;
+        // Weights may still be on their way: what does not fit is to be said now.
+        settle(device)?;
         Ok(Self {
             unet,
             vae,

@@ -7,6 +7,7 @@ use burn::tensor::{Device, Tensor};
 use image::{Rgb, RgbImage};
 
 use crate::error::Result;
+use crate::nn::read_values;
 use crate::vae::AutoencoderKl;
 use crate::vae::{host_values, picture_to_tensor};
 
@@ -56,14 +57,13 @@ impl LatentPreview {
     ///
     /// # Shapes
     /// - `latents`: `[b, c, h, w]`, scaled as the UNet sees them
-    pub fn render(&self, latents: Tensor<4>) -> RgbImage {
+    ///
+    /// # Errors
+    /// As [`read_values`].
+    pub fn render(&self, latents: Tensor<4>) -> Result<RgbImage> {
         let [_, channels, height, width] = latents.dims();
-        let values: Vec<f32> = latents
-            .into_data()
-            .convert::<f32>()
-            .try_into_vec()
-            .unwrap_or_default();
-        RgbImage::from_fn(width as u32, height as u32, |x, y| {
+        let values = read_values(latents)?;
+        Ok(RgbImage::from_fn(width as u32, height as u32, |x, y| {
             let at = y as usize * width + x as usize;
             let level = |weights: &Vec<f64>| {
                 let sum = (0..channels)
@@ -72,7 +72,7 @@ impl LatentPreview {
                 (sum + weights[channels]).round().clamp(0.0, 255.0) as u8
             };
             Rgb([0, 1, 2].map(|channel| level(&self.weights[channel])))
-        })
+        }))
     }
 }
 

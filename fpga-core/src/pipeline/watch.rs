@@ -49,7 +49,8 @@ fn tell(
     progress: Progress<'_>,
     report: &StepReport<'_>,
 ) -> ControlFlow<()> {
-    let show = || preview.render(report.clean.clone());
+    // A device that failed fails the job where its result is read.
+    let show = || preview.render(report.clean.clone()).ok();
     match monitor.report(&progress.with_preview(&show)) {
         Ok(()) => ControlFlow::Continue(()),
         Err(_) => ControlFlow::Break(()),

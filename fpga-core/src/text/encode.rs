@@ -10,6 +10,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 use super::model::ClipText;
 use super::windows::{TokenWindow, TokenWindows};
 use crate::error::{Context, Error, Result};
+use crate::nn::read_number;
 
 /// Which hidden state the UNet was trained to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,9 +74,10 @@ impl ClipText {
             let state = states.clone().narrow(0, index, 1);
             weigh(state, &window.weights)
         });
+        let states = states.collect::<Result<_>>()?;
         let pooled = output.text_embeds.unwrap_or(output.pooler_output);
         Ok(PromptEmbedding {
-            context: Tensor::cat(states.collect(), 0).reshape([1, count * length, width]),
+            context: Tensor::cat(states, 0).reshape([1, count * length, width]),
             pooled: pooled.narrow(0, 0, 1),
         })
     }
@@ -93,19 +95,19 @@ impl ClipText {
 
 /// # Shapes
 /// - `state` and result: `[1, n, width]`; `weights`: `n` numbers
-fn weigh(state: Tensor<3>, weights: &[f32]) -> Tensor<3> {
+fn weigh(state: Tensor<3>, weights: &[f32]) -> Result<Tensor<3>> {
     if weights.iter().all(|weight| *weight == 1.0) {
-        return state;
+        return Ok(state);
     }
     let length = weights.len();
     let weights = Tensor::<1>::from_floats(weights, &state.device()).reshape([1, length, 1]);
-    let before: f32 = state.clone().mean().into_scalar();
+    let before = read_number(state.clone().mean())? as f32;
     let weighted = state * weights;
-    let after: f32 = weighted.clone().mean().into_scalar();
+    let after = read_number(weighted.clone().mean())? as f32;
     let restore = before / after;
-    match restore.is_finite() {
+    Ok(match restore.is_finite() {
         true => weighted * restore,
         // a mean of zero cannot be restored
         false => weighted,
-    }
+    })
 }

@@ -9,6 +9,7 @@ use super::draw::Draw;
 use super::graph::tracked;
 use super::objective::{Loss, Objective};
 use crate::error::{Context, Error, Result};
+use crate::nn::read_number;
 use crate::text::ClipText;
 use crate::vision::ClipVision;
 
@@ -87,7 +88,7 @@ impl Objective for Contrast {
         let right = logits.argmax(1).equal(own).int().float().mean();
         Ok(Loss {
             value: (captions.mean() + seen.mean()) * -0.5,
-            parts: vec![("matched", f64::from(right.into_scalar::<f32>()))],
+            parts: vec![("matched", read_number(right)?)],
         })
     }
 }

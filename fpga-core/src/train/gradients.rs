@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Gradients, Tensor};
 
-use crate::nn::ModulePath;
+use crate::error::Result;
+use crate::nn::{ModulePath, read_number};
 
 /// One gradient for each parameter that learns.
 #[derive(Clone, Debug, Default)]
@@ -75,20 +76,24 @@ impl GradientSet {
     }
 
     /// Length of all gradients as one vector.
-    pub fn norm(&self) -> f64 {
-        let square =
-            |gradient: &Tensor<1>| f64::from(gradient.clone().square().sum().into_scalar::<f32>());
-        self.0.values().map(square).sum::<f64>().sqrt()
+    ///
+    /// # Errors
+    /// As [`read_number`].
+    pub fn norm(&self) -> Result<f64> {
+        let square = |gradient: &Tensor<1>| read_number(gradient.clone().square().sum());
+        Ok(self.0.values().map(square).sum::<Result<f64>>()?.sqrt())
     }
 
     /// Shortened together to at most `limit`, and the length before.
-    #[must_use]
-    pub fn clipped(self, limit: Option<f64>) -> (Self, f64) {
-        let norm = self.norm();
-        match limit {
+    ///
+    /// # Errors
+    /// As [`norm`](Self::norm).
+    pub fn clipped(self, limit: Option<f64>) -> Result<(Self, f64)> {
+        let norm = self.norm()?;
+        Ok(match limit {
             Some(limit) if norm > limit => (self.scaled(limit / norm), norm),
             _ => (self, norm),
-        }
+        })
     }
 }
 

@@ -165,8 +165,10 @@ where
         } = self.gradients().context(clause(self.step))?;
 
         let rate = self.config.rate.at(self.step, self.config.steps);
+        let clipped = self.adam.clip(gradients).context(clause(self.step));
+        let (gradients, gradient_norm) = clipped?;
         let model = self.model.take().expect("only a step takes it away");
-        let (model, gradient_norm) = self.adam.step(model, gradients, rate);
+        let model = self.adam.step(model, gradients, rate);
         if self.average.is_some() || self.replicas.is_some() {
             let learned = learning(&model);
             if let Some(average) = &mut self.average {

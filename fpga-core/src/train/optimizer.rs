@@ -99,15 +99,14 @@ impl Adam {
         }
     }
 
-    /// The model after one update, and the length of the gradients before they were clipped.
-    pub(super) fn step<M: Module>(
-        &mut self,
-        model: M,
-        gradients: GradientSet,
-        rate: f64,
-    ) -> (M, f64) {
-        let (mut gradients, norm) = gradients.clipped(self.settings.clip);
-        let model = map_parameters(model, |path, stored| {
+    /// The gradients that a step takes, and their length before they were clipped.
+    pub(super) fn clip(&self, gradients: GradientSet) -> Result<(GradientSet, f64)> {
+        gradients.clipped(self.settings.clip)
+    }
+
+    /// The model after one update by clipped gradients.
+    pub(super) fn step<M: Module>(&mut self, model: M, mut gradients: GradientSet, rate: f64) -> M {
+        map_parameters(model, |path, stored| {
             let gradient = gradients.remove(path)?;
             let state = self.moments.remove(path);
             let stored = stored();
@@ -116,8 +115,7 @@ impl Adam {
             self.moments
                 .extend(state.map(|state| (path.to_owned(), state)));
             Some(tracked_like(&stored, updated))
-        });
-        (model, norm)
+        })
     }
 
     pub(super) fn memory(&self) -> AdamMemory {

@@ -13,6 +13,7 @@ use super::graph::tracked;
 use super::objective::{Loss, Objective};
 use crate::error::{Error, Result};
 use crate::face::{BiSeNet, enlarge};
+use crate::nn::{read_number, read_values};
 
 /// Pictures of which every pixel's class is known.
 #[derive(Clone, Debug)]
@@ -50,15 +51,15 @@ const DEVIATION: [f32; 3] = [0.458, 0.448, 0.45];
 
 impl Parsing {
     /// The mean over the hard ones.
-    fn hardest(&self, losses: Tensor<1>) -> Tensor<1> {
-        let mut found: Vec<f32> = losses.to_data().iter::<f32>().collect();
+    fn hardest(&self, losses: Tensor<1>) -> Result<Tensor<1>> {
+        let mut found = read_values(losses.clone())?;
         let least = (self.least * found.len() as f64) as usize;
         let least = least.clamp(1, found.len()) - 1;
         let (_, hardest, _) = found.select_nth_unstable_by(least, |a, b| b.total_cmp(a));
         let limit = f64::from(*hardest).min(-self.hard_below.ln());
         let hard = losses.clone().greater_equal_elem(limit).float();
         let count = hard.clone().sum();
-        (losses * hard).sum() / count
+        Ok((losses * hard).sum() / count)
     }
 }
 
@@ -86,13 +87,13 @@ impl Objective for Parsing {
             let classes = classes(batch, [rows, columns], &device);
             if head == 0 {
                 let hits = logits.clone().argmax(1).equal(classes.clone());
-                right = f64::from(hits.int().float().mean().into_scalar::<f32>());
+                right = read_number(hits.int().float().mean())?;
             }
             let own = log_softmax(logits, 1).gather(1, classes);
             let count = own.dims().iter().product::<usize>();
             self.hardest(own.reshape([count]) * -1.0)
         });
-        let losses: Vec<_> = losses.collect();
+        let losses = losses.collect::<Result<Vec<_>>>()?;
         Ok(Loss {
             value: Tensor::cat(losses, 0).sum(),
             parts: vec![("right", right)],
@@ -191,7 +192,7 @@ mod tests {
                 least: 0.25,
                 ..Parsing::default()
             };
-            parsing.hardest(losses).into_scalar::<f32>()
+            parsing.hardest(losses).unwrap().into_scalar::<f32>()
         };
         // The limit is ln 2.
         assert_eq!(mean(&[0.1, 2.0, 1.0, 0.6]), 1.5);

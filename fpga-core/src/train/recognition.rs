@@ -12,6 +12,7 @@ use super::graph::tracked;
 use super::objective::{Loss, Objective};
 use crate::error::{Error, Result};
 use crate::face::ArcFace;
+use crate::nn::read_number;
 
 /// A recognition network, and where it looks for each person that it learns from.
 #[derive(Module, Debug)]
@@ -103,12 +104,11 @@ impl Objective for AngularMargin {
         let value = -log_softmax(logits, 1).gather(1, people.clone()).mean();
 
         let nearest = cosines.argmax(1).equal(people).int().float().mean();
-        let number = |tensor: Tensor<1>| f64::from(tensor.into_scalar::<f32>());
         Ok(Loss {
             value,
             parts: vec![
-                ("recognised", number(nearest)),
-                ("cosine", number(right.mean())),
+                ("recognised", read_number(nearest)?),
+                ("cosine", read_number(right.mean())?),
             ],
         })
     }

@@ -7,6 +7,7 @@ use super::draw::Draw;
 use super::graph::tracked;
 use super::objective::{Loss, Objective};
 use crate::error::{Error, Result};
+use crate::nn::read_number;
 use crate::vae::{AutoencoderKl, LatentDistribution};
 
 /// Absolute error of the picture and of its edges, and the latents' distance from the standard normal
@@ -41,9 +42,9 @@ impl Objective for Reconstruction {
             ("edges", &edges),
             ("divergence", &divergence),
         ];
-        let parts = told.map(|(name, part)| (name, part.clone().into_scalar::<f32>().into()));
+        let parts = told.map(|(name, part)| Ok((name, read_number(part.clone())?)));
         Ok(Loss {
-            parts: parts.to_vec(),
+            parts: parts.into_iter().collect::<Result<_>>()?,
             value: tones + edges * self.edges + divergence * self.divergence,
         })
     }

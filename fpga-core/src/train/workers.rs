@@ -13,7 +13,7 @@ use super::gradients::GradientSet;
 use super::objective::{Loss, Objective};
 use super::reduce::{Lane, gather};
 use crate::error::{Error, ErrorKind, Result};
-use crate::nn::{ParameterSet, map_parameters};
+use crate::nn::{ParameterSet, map_parameters, read_number};
 
 /// What one batch led to.
 pub(super) struct Found {
@@ -91,7 +91,7 @@ impl<M: Module> Replicas<M> {
 /// Gradients of a loss, which must be finite.
 pub(super) fn backward<M: Module>(model: &M, loss: Loss) -> Result<Found> {
     let Loss { value, parts } = loss;
-    let loss = f64::from(value.clone().into_scalar::<f32>());
+    let loss = read_number(value.clone())?;
     if !loss.is_finite() {
         let what = format!("loss ({loss})");
         return Err(Error::new(ErrorKind::NotFinite { what }));

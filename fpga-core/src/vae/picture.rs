@@ -7,6 +7,7 @@ use image::RgbImage;
 use ndarray::Array2;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::nn::read_values;
 
 /// `value / 127.5 − 1` for every byte.
 ///
@@ -70,13 +71,9 @@ pub fn mask_to_tensor(mask: &Array2<f32>, device: &Device) -> Tensor<4> {
 /// Copies a tensor to the host as f32 and refuses NaN and infinity.
 ///
 /// # Errors
-/// [`ErrorKind::NotFinite`] names `what`.
+/// [`ErrorKind::NotFinite`] names `what`; as [`read_values`] if the device failed.
 pub fn host_values<const D: usize>(tensor: Tensor<D>, what: &str) -> Result<Vec<f32>> {
-    let values: Vec<f32> = tensor
-        .into_data()
-        .convert::<f32>()
-        .try_into_vec()
-        .expect("the data was just converted to f32");
+    let values = read_values(tensor)?;
     if values.iter().all(|value| value.is_finite()) {
         return Ok(values);
     }

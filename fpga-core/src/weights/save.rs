@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use burn::module::{Module, ModuleVisitor, Param};
@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::decode::Storage;
 use super::key_map::{KeyMap, View};
 use crate::error::{Error, Result};
-use crate::nn::{Flat, ModulePath};
+use crate::nn::{Flat, ModulePath, read_data};
 
 /// Writes every parameter of `module` to `path`, replacing a file that is there.
 ///
@@ -55,7 +55,7 @@ pub fn save_values(
             name,
             dtype,
             shape,
-            values: Box::new(move || values.cast(kept).into_data()),
+            values: Box::new(move || read_data(values.cast(kept))),
         }
     };
     replace(path, values.into_iter().map(part).collect(), notes)
@@ -82,11 +82,12 @@ fn replace(path: &Path, mut parts: Vec<Part>, notes: &[(&str, String)]) -> Resul
     refuse_twins(&parts)?;
 
     let beside = beside(path);
-    let written = write(&beside, parts, notes).and_then(|()| fs::rename(&beside, path));
-    written.and_then(|()| sync_folder(path)).map_err(|error| {
+    let failed = |error| Error::io(path, error);
+    let placed = || fs::rename(&beside, path).and_then(|()| sync_folder(path));
+    let written = write(&beside, parts, notes, failed).and_then(|()| placed().map_err(failed));
+    written.inspect_err(|_| {
         // Best effort: the error that is reported is the one that matters.
         let _ = fs::remove_file(&beside);
-        Error::io(path, error)
     })
 }
 
@@ -105,7 +106,7 @@ struct Part {
     dtype: Dtype,
     shape: Vec<usize>,
     /// Fetches the values from the device.
-    values: Box<dyn FnOnce() -> TensorData>,
+    values: Box<dyn FnOnce() -> Result<TensorData>>,
 }
 
 struct Collector<'a> {
@@ -138,7 +139,7 @@ impl ModuleVisitor for Collector<'_> {
             name: key.name().to_owned(),
             dtype,
             shape: tensor.dims().to_vec(),
-            values: Box::new(move || tensor.cast(kept).into_data()),
+            values: Box::new(move || read_data(tensor.cast(kept))),
         });
     }
 }
@@ -157,26 +158,28 @@ fn beside(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{name}.{}.partial", std::process::id()))
 }
 
-fn write(path: &Path, parts: Vec<Part>, notes: &[(&str, String)]) -> std::io::Result<()> {
-    let header = header(&parts, notes)?;
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(path)?;
+fn write(
+    path: &Path,
+    parts: Vec<Part>,
+    notes: &[(&str, String)],
+    failed: impl Fn(io::Error) -> Error + Copy,
+) -> Result<()> {
+    let header = header(&parts, notes).map_err(failed)?;
+    let mut options = OpenOptions::new();
+    let options = options.write(true).create(true).truncate(true);
+    let file = options.open(path).map_err(failed)?;
     let mut writer = BufWriter::with_capacity(1 << 20, file);
-    writer.write_all(&(header.len() as u64).to_le_bytes())?;
-    writer.write_all(header.as_bytes())?;
+    let mut write = |bytes: &[u8]| writer.write_all(bytes).map_err(failed);
+    write(&(header.len() as u64).to_le_bytes())?;
+    write(header.as_bytes())?;
     for part in parts {
-        writer.write_all((part.values)().as_bytes())?;
+        write((part.values)()?.as_bytes())?;
     }
-    writer
-        .into_inner()
-        .map_err(|error| error.into_error())?
-        .sync_all()
+    let file = writer.into_inner().map_err(|error| failed(error.into()))?;
+    file.sync_all().map_err(failed)
 }
 
-fn header(parts: &[Part], notes: &[(&str, String)]) -> std::io::Result<String> {
+fn header(parts: &[Part], notes: &[(&str, String)]) -> io::Result<String> {
     let mut end = 0;
     let infos = parts.iter().map(|part| {
         let start = end;
@@ -194,7 +197,7 @@ fn header(parts: &[Part], notes: &[(&str, String)]) -> std::io::Result<String> {
         .iter()
         .map(|(key, value)| ((*key).to_owned(), value.clone()));
     let notes: HashMap<_, _> = noted.chain([framework]).collect();
-    let metadata = Metadata::new(Some(notes), infos.collect()).map_err(std::io::Error::other)?;
+    let metadata = Metadata::new(Some(notes), infos.collect()).map_err(io::Error::other)?;
     let mut text = serde_json::to_string(&metadata)?;
     // Values start on a multiple of eight.
     text.push_str(&" ".repeat(text.len().next_multiple_of(8) - text.len()));
@@ -202,7 +205,7 @@ fn header(parts: &[Part], notes: &[(&str, String)]) -> std::io::Result<String> {
 }
 
 /// Makes the new name itself durable.
-fn sync_folder(path: &Path) -> std::io::Result<()> {
+fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());

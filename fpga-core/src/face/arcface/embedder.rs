@@ -4,11 +4,12 @@ use burn::tensor::{Device, Tensor, TensorData};
 use image::RgbImage;
 
 use super::ArcFace;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::face::align::{ALIGNED_SIZE, align_face};
 use crate::face::embedding::{FaceEmbedder, FaceEmbedding};
 use crate::face::landmarks::Landmarks5;
 use crate::face::planes::Levels;
+use crate::nn::read_values;
 
 /// An ArcFace network that embeds faces of pictures.
 #[derive(Clone, Debug)]
@@ -46,11 +47,7 @@ impl ArcFaceEmbedder {
         let features = self
             .network
             .forward(Tensor::from_data(pixels, &self.device));
-        let values = features.into_data().convert::<f32>().try_to_vec();
-        FaceEmbedding::new(values.map_err(|error| {
-            let what = "face embedding".to_owned();
-            Error::new(ErrorKind::NotFinite { what }).with_source(format!("{error:?}"))
-        })?)
+        FaceEmbedding::new(read_values(features)?)
     }
 }
 

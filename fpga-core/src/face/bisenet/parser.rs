@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::face::parts::{FaceParser, FacePart, PartMap};
 use crate::face::planes::Levels;
 use crate::face::portrait::{likeliest, resize};
+use crate::nn::read_values;
 
 /// A face parsing network that labels pictures.
 #[derive(Clone, Debug)]
@@ -56,11 +57,6 @@ impl FaceParser for BiSeNetParser {
         let logits = self
             .network
             .forward(Tensor::from_data(pixels, &self.device));
-        let values = logits.into_data().convert::<f32>().try_to_vec::<f32>();
-        let values = values.map_err(|error| {
-            Error::invalid("face parsing", "logits cannot be read")
-                .with_source(format!("{error:?}"))
-        })?;
-        PartMap::new(likeliest(&values, [side, side])?)
+        PartMap::new(likeliest(&read_values(logits)?, [side, side])?)
     }
 }

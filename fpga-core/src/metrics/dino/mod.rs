@@ -13,8 +13,8 @@ use image::RgbImage;
 pub use load::dino_from_file;
 
 use super::resize::{middle_square, normalised};
-use crate::error::{Error, Result};
-use crate::nn::{Conv2d, LayerNorm, Linear, Reach, Window, attend, gelu, to_tokens};
+use crate::error::Result;
+use crate::nn::{Conv2d, LayerNorm, Linear, Reach, Window, attend, gelu, read_values, to_tokens};
 
 /// Of all norms.
 const EPSILON: f64 = 1e-6;
@@ -178,9 +178,7 @@ impl Dino {
     /// # Errors
     /// What [`dino_pixels`] refuses, or values that cannot be read back.
     pub fn describe(&self, picture: &RgbImage, device: &Device) -> Result<Vec<f32>> {
-        let features = self.forward(dino_pixels(picture, &self.config, device)?);
-        let values = features.into_data().convert::<f32>().try_into_vec::<f32>();
-        values.map_err(|error| Error::invalid("DINO features", format!("{error:?}")))
+        read_values(self.forward(dino_pixels(picture, &self.config, device)?))
     }
 }
 

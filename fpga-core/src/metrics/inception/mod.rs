@@ -18,7 +18,7 @@ pub use conv::{InceptionConv, LineKernel, WideConv};
 pub use load::inception_from_file;
 
 use crate::error::{Error, Result};
-use crate::nn::Window;
+use crate::nn::{Window, read_values};
 
 /// Width of the features.
 const FEATURES: usize = 2048;
@@ -123,9 +123,7 @@ impl Inception {
     /// # Errors
     /// An empty picture, or values that cannot be read back.
     pub fn describe(&self, picture: &RgbImage, device: &Device) -> Result<Vec<f32>> {
-        let features = self.forward(inception_pixels(picture, device)?);
-        let values = features.into_data().convert::<f32>().try_into_vec::<f32>();
-        values.map_err(|error| Error::invalid("Inception features", format!("{error:?}")))
+        read_values(self.forward(inception_pixels(picture, device)?))
     }
 }
 

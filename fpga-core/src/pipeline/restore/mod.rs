@@ -21,6 +21,7 @@ use image::RgbImage;
 use self::face::FaceWay;
 use self::gate::Measured;
 use self::request::{Plan, Target, Task, in_face};
+use super::failure::on_device;
 use super::job::{Level, Monitor, Phase, Progress};
 use super::model::StableDiffusion;
 use super::prompt::PromptPair;
@@ -54,13 +55,17 @@ impl<'m> FaceRestorer<'m> {
     /// Runs a job.
     ///
     /// # Errors
-    /// Anything in the request that does not fit the picture or the model, or a cancel. What a network
-    /// makes of a face is no error but a verdict in the report.
+    /// Anything in the request that does not fit the picture or the model, a device without memory for it, or a
+    /// cancel. What a network makes of a face is no error but a verdict in the report.
     pub fn restore(
         &self,
         request: &RestoreRequest<'_>,
         monitor: &mut Monitor<'_>,
     ) -> Result<Restored> {
+        on_device(&self.model.device, || self.run(request, monitor))
+    }
+
+    fn run(&self, request: &RestoreRequest<'_>, monitor: &mut Monitor<'_>) -> Result<Restored> {
         let start = Instant::now();
         monitor.check()?;
         let found = match &request.search {

@@ -13,6 +13,7 @@ use super::trainee::{Inputs, Trainee};
 use crate::diffusion::{NoiseLevel, NoiseSchedule, Prediction, add_noise};
 use crate::error::{Error, Result};
 use crate::identity::projector::IdentityFeatures;
+use crate::nn::read_number;
 use crate::train::graph::tracked;
 use crate::train::{Draw, Loss, Objective};
 
@@ -223,14 +224,14 @@ impl Objective for DiffusionObjective {
         if let Some(place) = &self.localisation
             && let Some(loss) = place.loss(&predicted.maps, &parts)?
         {
-            told.push(("noise", f64::from(value.clone().into_scalar::<f32>())));
-            told.push(("localisation", f64::from(loss.clone().into_scalar::<f32>())));
+            told.push(("noise", read_number(value.clone())?));
+            told.push(("localisation", read_number(loss.clone())?));
             value = value + loss * place.weight;
         }
         if let Some(likeness) = &self.likeness {
             let clean = self.prediction.clean(predicted.output, noisy, &levels);
             if let Some(loss) = likeness.loss(&clean, &levels, &faces, draw)? {
-                let cosine = 1.0 - f64::from(loss.clone().into_scalar::<f32>());
+                let cosine = 1.0 - read_number(loss.clone())?;
                 told.push(("likeness", cosine));
                 value = value + loss * likeness.weight;
             }
