@@ -5,7 +5,7 @@
 #   FPGA_SKIP    cases whose folder matches this pattern of grep -E are left out, and counted
 #   FPGA_JOBS    as many cases at once (1)
 #   FPGA_PARITY  a parity runner that is already built
-# A tensor may differ from its reference by a relative L2 of 1e-3 in f32 (3e-2 in f16, 2e-1 in bf16), or of what its
+# A tensor may differ from its reference by a relative L2 of 1e-3 in f32 (4e-2 in f16, 2e-1 in bf16), or of what its
 # case says where that is more. Slow in software, minutes a network: most of it is the driver compiling kernels.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -13,7 +13,7 @@ device=${1:-wgpu:0}
 precision=${2:-f32}
 case $precision in
     f32) allowed=1e-3 ;;
-    f16) allowed=3e-2 ;;
+    f16) allowed=4e-2 ;;
     bf16) allowed=2e-1 ;;
     *) echo "precision $precision: needs f32, f16 or bf16" >&2; exit 2 ;;
 esac

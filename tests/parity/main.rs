@@ -65,11 +65,12 @@ fn check(arguments: Arguments) -> Result<bool> {
     Ok(report.passed())
 }
 
-/// Relative L2 error that rounding to this type may make of a small network with strong random weights.
+/// Relative L2 error that rounding to this type may make of a small network with strong random weights. In f16 it made
+/// up to 1.3e-2 with PyTorch, 1.6e-2 with Burn on the CPU and 3.0e-2 on Mesa's software Vulkan driver.
 fn tolerance(precision: Precision) -> f64 {
     match precision {
         Precision::F32 => 0.0,
-        Precision::F16 => 3e-2,
+        Precision::F16 => 4e-2,
         Precision::Bf16 => 2e-1,
     }
 }

@@ -26,35 +26,51 @@ pub(crate) fn card_name(_device: &Device) -> Option<String> {
     None
 }
 
-/// How runtimes and drivers word it when memory is full, or when one buffer is larger than the device has any.
-const FULL: [&str; 5] = [
-    "out of device memory",
-    "out of memory",
-    "out-of-memory",
-    "not enough memory",
-    "can't allocate buffer",
-];
-
-/// Whether `told` are words of a runtime whose device has no memory left.
-pub(crate) fn is_out_of_memory(told: &str) -> bool {
-    let told = told.to_lowercase();
-    FULL.iter().any(|words| told.contains(words))
+/// What runtimes of cards say when they give up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// No memory is left, or one buffer is larger than the device has any.
+    Full,
+    /// One operation is larger than the device can be asked for.
+    TooLarge,
+    /// Anything else.
+    Other,
 }
 
-/// The error for a device that failed, as it `told` us.
-pub(crate) fn device_failure(device: &Device, told: &str) -> Error {
-    let why = match is_out_of_memory(told) {
-        true => {
-            "ran out of memory; a smaller picture, fewer pictures at once, weights in half precision or an autoencoder \
-             that works in tiles need less"
-        }
-        false => "failed while it computed",
-    };
-    Error::new(ErrorKind::Device {
-        device: card_name(device).unwrap_or_else(|| format!("{device:?}")),
-        why: why.to_owned(),
-    })
-    .with_source(told)
+/// How they word it.
+const WORDS: [(&str, Trouble); 10] = [
+    ("out of device memory", Trouble::Full),
+    ("out of memory", Trouble::Full),
+    ("out-of-memory", Trouble::Full),
+    ("not enough memory", Trouble::Full),
+    ("can't allocate buffer", Trouble::Full),
+    ("cube count too big", Trouble::TooLarge),
+    ("too many resources", Trouble::TooLarge),
+    ("selected by autotune", Trouble::Other),
+    ("wgpu error", Trouble::Other),
+    ("cuda_error", Trouble::Other),
+];
+
+impl Trouble {
+    /// Reads it off the words of a runtime; `None` if they are not known to be one's.
+    pub(crate) fn told_by(words: &str) -> Option<Self> {
+        let words = words.to_lowercase();
+        let known = WORDS.iter().find(|(known, _)| words.contains(known));
+        known.map(|(_, trouble)| *trouble)
+    }
+
+    /// The error for it on `device`, whose runtime's `words` are its source.
+    pub(crate) fn on(self, device: &Device, words: &str) -> Error {
+        let less = "a smaller picture, fewer pictures at once, weights in half precision or an autoencoder that works in \
+                    tiles need less";
+        let why = match self {
+            Self::Full => format!("ran out of memory; {less}"),
+            Self::TooLarge => format!("cannot compute anything so large; {less}"),
+            Self::Other => "failed while it computed".to_owned(),
+        };
+        let device = card_name(device).unwrap_or_else(|| format!("{device:?}"));
+        Error::new(ErrorKind::Device { device, why }).with_source(words)
+    }
 }
 
 #[cfg(all(test, feature = "flex"))]
@@ -62,18 +78,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_device_says_what_would_need_less() {
-        for told in [
-            "out of device memory allocating 4096 bytes\n<backtrace>",
-            "An out-of-memory error happened during launch",
-            "wgpu error: Out of Memory",
-            "can't allocate buffer of size: 1099511627776",
+    fn runtimes_are_understood() {
+        for (words, trouble) in [
+            (
+                "out of device memory allocating 4096 bytes\n<backtrace>",
+                Some(Trouble::Full),
+            ),
+            (
+                "An out-of-memory error happened during launch",
+                Some(Trouble::Full),
+            ),
+            ("wgpu error: Out of Memory", Some(Trouble::Full)),
+            (
+                "can't allocate buffer of size: 1099511627776",
+                Some(Trouble::Full),
+            ),
+            (
+                "Should run when selected by autotune.: Cube count too big (16777216, 1, 1)",
+                Some(Trouble::TooLarge),
+            ),
+            ("wgpu error: Validation Error", Some(Trouble::Other)),
+            ("index out of bounds: the len is 3 but the index is 3", None),
         ] {
-            let error = device_failure(&Device::flex(), told).to_string();
-            assert!(error.contains("a smaller picture"), "{error}");
+            assert_eq!(Trouble::told_by(words), trouble, "{words}");
         }
-        let error = device_failure(&Device::flex(), "illegal address").to_string();
-        assert!(error.contains("failed while it computed"), "{error}");
-        assert!(!error.contains("memory"), "{error}");
+    }
+
+    #[test]
+    fn what_would_need_less_is_said_where_less_would_help() {
+        let said = |trouble: Trouble| trouble.on(&Device::flex(), "words").to_string();
+        assert!(said(Trouble::Full).contains("ran out of memory; a smaller picture"));
+        assert!(said(Trouble::TooLarge).contains("so large; a smaller picture"));
+        assert!(!said(Trouble::Other).contains("smaller"));
     }
 }

@@ -36,7 +36,7 @@ pub use clip::{
     ClipActivation, ClipAttention, ClipEncoder, ClipEncoderConfig, ClipFeedForward, ClipLayer,
 };
 pub use conv::{Added, Conv2d, Window};
-pub(crate) use device::{card_name, device_failure, is_cpu, is_out_of_memory};
+pub(crate) use device::{Trouble, card_name, is_cpu};
 pub use embedding::Embedding;
 pub use feed_forward::GegluFeedForward;
 pub(crate) use fields::{DEPTHS, Fields, WIDTHS};

@@ -2,10 +2,12 @@
 //!
 //! Devices compute behind the caller's back: what went wrong on one is known when something is read from it.
 
+use std::fmt;
+
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::device::device_failure;
-use crate::error::Result;
+use super::device::Trouble;
+use crate::error::{Error, Result};
 
 /// The values of `tensor` as f32, the last dimension changing fastest.
 ///
@@ -29,7 +31,7 @@ pub fn read_number(tensor: Tensor<1>) -> Result<f64> {
 pub(crate) fn read_data<const D: usize>(tensor: Tensor<D>) -> Result<TensorData> {
     let device = tensor.device();
     let data = tensor.try_into_data();
-    data.map_err(|failure| device_failure(&device, &failure.to_string()))
+    data.map_err(|failure| failed(&device, failure))
 }
 
 /// Waits until `device` has done what it was asked for.
@@ -38,5 +40,11 @@ pub(crate) fn read_data<const D: usize>(tensor: Tensor<D>) -> Result<TensorData>
 /// As [`read_values`].
 pub(crate) fn settle(device: &Device) -> Result<()> {
     let done = device.sync();
-    done.map_err(|failure| device_failure(device, &failure.to_string()))
+    done.map_err(|failure| failed(device, failure))
+}
+
+fn failed(device: &Device, failure: impl fmt::Display) -> Error {
+    let words = failure.to_string();
+    let trouble = Trouble::told_by(&words).unwrap_or(Trouble::Other);
+    trouble.on(device, &words)
 }
