@@ -121,7 +121,7 @@ impl<'a> Progress<'a> {
     }
 
     /// The picture so far, an eighth of the final size; cheap, but not free. `None` where the
-    /// phase has none.
+    /// phase has none, or the device failed.
     pub fn preview(&self) -> Option<RgbImage> {
         self.preview.and_then(|make| make())
     }
