@@ -66,10 +66,7 @@ pub(crate) fn adapter() -> Trainee {
 
 /// The same with low-rank additions to the UNet beside them, both factors far from zero.
 pub(crate) fn adapter_with_additions() -> Trainee {
-    let lora = LoraConfig {
-        rank: 2,
-        alpha: 3.0,
-    };
+    let lora = LoraConfig::new(2, 3.0);
     let trainee = learning(Trainable::Identity { lora: Some(lora) });
     map_parameters(trainee, |path, stored| {
         let [count] = stored().dims();

@@ -4,8 +4,8 @@ use burn::tensor::Tensor;
 use fpga_core::diffusion::{NoiseSchedule, Prediction, ScheduleConfig};
 use fpga_core::nn::map_parameters;
 use fpga_core::train::diffusion::{
-    CloneFaceTuning, DiffusionBatch, DiffusionObjective, Focus, Localisation, Networks, PartTarget,
-    Trainable, Trainee,
+    CloneFaceTuning, DiffusionBatch, DiffusionObjective, Focus, Localisation, LoraLayers, Networks,
+    PartTarget, Trainable, Trainee,
 };
 use fpga_core::train::{Draw, GradientSet, Objective};
 use fpga_core::unet::AttentionSite;
@@ -38,11 +38,15 @@ fn slopes_are_those_of_finite_differences() {
         condition: with_condition().condition,
         ..people_with_parts(&Case::read("training_consistentid", "consistentid"))
     };
-    let lora = low_rank(&Case::read("training_parts", "lora"));
+    let additions = |file, layers| low_rank(&Case::read("training_parts", file), layers);
     for (learner, trainee) in [
         ("modal branch", modal("training_parts/modal")),
         ("ControlNet", controlnet()),
-        ("low-rank additions", lora),
+        (
+            "low-rank additions in attention",
+            additions("lora", LoraLayers::Attention),
+        ),
+        ("low-rank additions", additions("lora_all", LoraLayers::All)),
         ("identity projections", identity(&case)),
         ("UNet", full),
         ("ConsistentID", adapter()),

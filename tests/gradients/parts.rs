@@ -2,8 +2,8 @@
 
 use burn::tensor::Tensor;
 use fpga_core::train::diffusion::{
-    DiffusionBatch, FaceTarget, Inputs, Localisation, Networks, PartTarget, Predicted, Trainable,
-    Trainee,
+    DiffusionBatch, FaceTarget, Inputs, Localisation, LoraLayers, Networks, PartTarget, Predicted,
+    Trainable, Trainee,
 };
 use fpga_core::unet::AttentionSite;
 use fpga_tests::parity::Tensors;
@@ -33,9 +33,14 @@ fn a_controlnet() {
 
 #[test]
 fn low_rank_additions() {
-    let case = Case::read("training_parts", "lora");
-    let trainee = low_rank(&case);
-    case.compare_all(&trainee, error(&trainee, &batch()), low_rank_name);
+    for (file, layers) in [
+        ("lora", LoraLayers::Attention),
+        ("lora_all", LoraLayers::All),
+    ] {
+        let case = Case::read("training_parts", file);
+        let trainee = low_rank(&case, layers);
+        case.compare_all(&trainee, error(&trainee, &batch()), low_rank_name);
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use fpga_core::control::{Coefficients, ModalUNet};
 use fpga_core::identity::IdentityAttentionConfig;
 use fpga_core::nn::map_parameters;
-use fpga_core::train::diffusion::{LoraConfig, Networks, Trainable, Trainee};
+use fpga_core::train::diffusion::{LoraConfig, LoraLayers, Networks, Trainable, Trainee};
 use fpga_core::weights::{ModelFolder, Storage, load_rep_controlnet};
 
 use crate::case::{Case, device, diffusers_name, fixtures, plain, rep_name, unet};
@@ -55,10 +55,10 @@ pub(crate) fn low_rank_name(path: &str) -> String {
 }
 
 /// Both factors far from zero.
-pub(crate) fn low_rank(case: &Case) -> Trainee {
+pub(crate) fn low_rank(case: &Case, layers: LoraLayers) -> Trainee {
     let config = LoraConfig {
-        rank: 2,
-        alpha: 3.0,
+        layers,
+        ..LoraConfig::new(2, 3.0)
     };
     let trainee = Trainable::Lora(config)
         .prepare(Networks::new(unet()), 0)

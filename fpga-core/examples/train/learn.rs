@@ -32,10 +32,7 @@ pub(crate) enum Learn {
 
 impl Learn {
     pub(crate) fn trainable(self) -> Trainable {
-        let lora = LoraConfig {
-            rank: 16,
-            alpha: 16.0,
-        };
+        let lora = LoraConfig::new(16, 16.0);
         match self {
             Self::ControlNet => Trainable::ControlNet,
             Self::RepControlNet => Trainable::Modal {

@@ -26,6 +26,11 @@ pub(crate) fn card_name(_device: &Device) -> Option<String> {
     None
 }
 
+/// What its driver calls it, or else what Burn does.
+pub(crate) fn device_name(device: &Device) -> String {
+    card_name(device).unwrap_or_else(|| format!("{device:?}"))
+}
+
 /// What runtimes of cards say when they give up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
@@ -68,7 +73,7 @@ impl Trouble {
             Self::TooLarge => format!("cannot compute anything so large; {less}"),
             Self::Other => "failed while it computed".to_owned(),
         };
-        let device = card_name(device).unwrap_or_else(|| format!("{device:?}"));
+        let device = device_name(device);
         Error::new(ErrorKind::Device { device, why }).with_source(words)
     }
 }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use burn::tensor::{DType, Device};
 
-use super::device::{card_name, is_cpu};
+use super::device::{device_name, is_cpu};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The type of the UNet's and ControlNets' activations, and of their weights while they compute.
@@ -37,7 +37,7 @@ impl Precision {
         match device.supports_dtype(self.dtype()) {
             true => Ok(self),
             false => Err(Error::new(ErrorKind::Device {
-                device: card_name(device).unwrap_or_else(|| format!("{device:?}")),
+                device: device_name(device),
                 why: format!("does not compute in {self}; f32 works everywhere"),
             })),
         }

@@ -1,5 +1,7 @@
-//! Low-rank additions to attention layers (Hu et al. 2021), as Burn's own adapter, with values that
-//! follow from a seed.
+//! Low-rank additions to weights (Hu et al. 2021), as Burn's own adapter, with values that follow from a
+//! seed.
+
+use std::collections::HashMap;
 
 use burn::module::{LoraAdapter, Module, Param, Reparameterization, Reparameterizer};
 use burn::tensor::{Tensor, TensorData};
@@ -7,7 +9,7 @@ use rand_mt::Mt64;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::nn::{ParameterSet, make_parameters, visit_parameters};
+use crate::nn::{Flat, ParameterSet, make_parameters, visit_parameters};
 
 /// Sizes of the additions.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,16 +18,50 @@ pub struct LoraConfig {
     pub rank: usize,
     /// The addition is scaled by `alpha / rank`.
     pub alpha: f64,
+    /// What has an addition.
+    #[serde(default)]
+    pub layers: LoraLayers,
+}
+
+/// Layers with a low-rank addition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoraLayers {
+    /// Query, key, value and output projections of attention, as the paper has it.
+    #[default]
+    Attention,
+    /// Every linear layer and every convolution, whose kernel is taken for a matrix `[out, in·kernel]`: for
+    /// what is not a matter of attention alone, as how large things are.
+    All,
+}
+
+impl LoraLayers {
+    fn holds(self, path: &str) -> bool {
+        let Some((rest, "weight")) = path.rsplit_once('.') else {
+            return false;
+        };
+        let layer = rest.rsplit('.').next().unwrap_or(rest);
+        self == Self::All || ["to_q", "to_k", "to_v", "to_out"].contains(&layer)
+    }
 }
 
 impl LoraConfig {
+    /// In attention layers.
+    pub const fn new(rank: usize, alpha: f64) -> Self {
+        Self {
+            rank,
+            alpha,
+            layers: LoraLayers::Attention,
+        }
+    }
+
     /// Factor of the additions: `alpha / rank`.
     pub fn scale(&self) -> f64 {
         self.alpha / self.rank as f64
     }
 
-    /// The module with an addition on every query, key, value and output projection of its attention
-    /// layers; nothing else in it learns. The first addition is zero.
+    /// The module with an addition to every weight of these layers; nothing else in it learns. The first
+    /// addition is zero.
     ///
     /// # Errors
     /// The rank is zero, or `alpha` is not finite.
@@ -37,6 +73,7 @@ impl LoraConfig {
         let attach = Attach {
             rank: self.rank,
             scale: self.scale(),
+            layers: self.layers,
             numbers: Mt64::new(seed),
         };
         make_parameters(&module);
@@ -44,21 +81,39 @@ impl LoraConfig {
     }
 }
 
-/// The factors of every addition, `PATH.a` (`[out, rank]`) and `PATH.b` (`[rank, in]`).
+/// The factors of every addition, `PATH.a` (`[out, rank]`) and `PATH.b` (`[rank, in]`); for convolutions
+/// `[out, rank, 1, 1]` and `[rank, in, kernel, kernel]`, as files have them.
 pub fn lora_of<M: Module>(module: &M) -> ParameterSet {
-    let mut found = ParameterSet::default();
+    let mut factors = Vec::new();
+    let mut bases = HashMap::new();
     let inside = format!(".{}.", LoraAdapter::NAME);
     visit_parameters(module, |path, shape, values| {
-        if let Some((owner, factor)) = path.split_once(&inside) {
-            found.insert(format!("{owner}.{factor}"), values(), shape.to_vec());
+        match path.split_once(&inside) {
+            Some((owner, factor)) => {
+                let (values, shape) = (values(), shape.to_vec());
+                factors.push((owner.to_owned(), factor.to_owned(), Flat { values, shape }));
+            }
+            None => {
+                bases.insert(path.to_owned(), shape.to_vec());
+            }
         }
     });
+    let mut found = ParameterSet::default();
+    for (owner, factor, Flat { values, shape }) in factors {
+        let kernel = &bases[&owner][1..];
+        let shape = match factor.as_str() {
+            "b" => [&shape[..1], kernel].concat(),
+            _ => [shape, vec![1; kernel.len() - 1]].concat(),
+        };
+        found.insert(format!("{owner}.{factor}"), values, shape);
+    }
     found
 }
 
 struct Attach {
     rank: usize,
     scale: f64,
+    layers: LoraLayers,
     numbers: Mt64,
 }
 
@@ -70,14 +125,11 @@ impl Reparameterizer for Attach {
         path: &str,
         base: Param<Tensor<D>>,
     ) -> (Param<Tensor<D>>, Option<LoraAdapter>) {
-        let shape = base.lazy_shape().to_vec();
-        let &[outputs, inputs] = shape.as_slice() else {
-            return (base, None);
-        };
-        let layer = path.rsplit('.').nth(1);
-        if !layer.is_some_and(|layer| ["to_q", "to_k", "to_v", "to_out"].contains(&layer)) {
+        if D < 2 || !self.layers.holds(path) {
             return (base, None);
         }
+        let shape = base.lazy_shape().to_vec();
+        let (outputs, inputs) = (shape[0], shape[1..].iter().product::<usize>());
         let bound = 1.0 / (inputs as f64).sqrt();
         let mut draw = || {
             // 53 bits, the most that a double tells apart.

@@ -27,7 +27,7 @@ pub use drop::ConditionDrop;
 pub use focus::Focus;
 pub use likeness::LikenessLoss;
 pub use localisation::{Localisation, balanced_l1};
-pub use lora::{LoraConfig, lora_of};
+pub use lora::{LoraConfig, LoraLayers, lora_of};
 pub use objective::DiffusionObjective;
 pub use samples::Samples;
 pub use trainable::{ModalSets, Networks, Trainable};

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::lora::LoraConfig;
+use super::lora::{LoraConfig, LoraLayers};
 use super::trainee::Trainee;
 use crate::control::{ConditionEncoder, ControlNet, ModalLayers, ModalUNet, RepControlNet};
 use crate::error::{Error, Result};
@@ -35,7 +35,7 @@ pub enum Trainable {
         /// IP-Adapter-FaceID and ConsistentID have them (rank 128, alpha 128).
         lora: Option<LoraConfig>,
     },
-    /// Low-rank additions to the UNet's attention layers.
+    /// Low-rank additions to the UNet.
     Lora(LoraConfig),
     /// The whole UNet.
     Full,
@@ -142,6 +142,11 @@ impl Trainable {
             Self::Identity { lora } => {
                 let identity = trainee.identity.ok_or_else(|| needed("identity"))?;
                 let unet = match lora {
+                    Some(config) if config.layers != LoraLayers::Attention => {
+                        let why =
+                            "must be in attention layers: adapter files have no place for others";
+                        return Err(Error::invalid("low-rank additions of an adapter", why));
+                    }
                     Some(config) => config.attach(trainee.unet, seed)?,
                     None => trainee.unet,
                 };

@@ -6,18 +6,15 @@ use super::*;
 use crate::control::ModalLayers;
 use crate::identity::projector::{FaceProjectionConfig, Projector};
 use crate::nn::ParameterSet;
-use crate::train::diffusion::{LoraConfig, ModalSets, Samples, Trainable, Trainee};
+use crate::train::diffusion::{LoraConfig, LoraLayers, ModalSets, Samples, Trainable, Trainee};
 use crate::train::{Learner, LearnerConfig, Shuffled, Watch};
 use crate::vae::{AutoencoderKl, VaeConfig};
 use crate::weights::{
-    AdapterFile, AdapterKind, Lora, ModelFolder, Storage, TensorSource, identity_attention,
-    load_rep_controlnet, merge_unet_loras,
+    AdapterFile, AdapterKind, Lora, LoraPart, ModelFolder, Storage, TensorSource,
+    identity_attention, load_rep_controlnet, merge_unet_loras,
 };
 
-const LORA: LoraConfig = LoraConfig {
-    rank: 3,
-    alpha: 6.0,
-};
+const LORA: LoraConfig = LoraConfig::new(3, 6.0);
 
 fn projector() -> Projector {
     let config = FaceProjectionConfig {
@@ -62,17 +59,45 @@ fn values<M: Module>(module: &M) -> Vec<f32> {
 
 #[test]
 fn low_rank_additions_merge_to_what_was_trained() {
+    let everywhere = LoraConfig {
+        layers: LoraLayers::All,
+        ..LORA
+    };
+    for (config, changes) in [(LORA, 32), (everywhere, 83)] {
+        let folder = tempfile::tempdir().unwrap();
+        let trainable = Trainable::Lora(config);
+        let trainee = learned(trainable, networks());
+        let files = trainable
+            .save(&trainee, folder.path(), Storage::F32)
+            .unwrap();
+        let lora = Lora::open(&files[0]).unwrap();
+        assert_eq!(lora.changes(LoraPart::Unet), changes, "{config:?}");
+        let base = unet().valid();
+        let merged = merge_unet_loras(&base, &[(&lora, 1.0)]).unwrap();
+        let expected = predict(&trainee.unet.valid());
+        assert!(gap(predict(&merged), &expected) < 1e-5, "{config:?}");
+        assert!(gap(predict(&base), &expected) > 1e-3, "{config:?}");
+    }
+}
+
+#[test]
+fn low_rank_additions_to_convolutions_have_kernels() {
     let folder = tempfile::tempdir().unwrap();
-    let trainable = Trainable::Lora(LORA);
-    let trainee = learned(trainable, networks());
+    let trainable = Trainable::Lora(LoraConfig {
+        layers: LoraLayers::All,
+        ..LORA
+    });
+    let trainee = trainable.prepare(networks(), 1).unwrap();
     let files = trainable
         .save(&trainee, folder.path(), Storage::F32)
         .unwrap();
-    let base = unet().valid();
-    let merged = merge_unet_loras(&base, &[(&Lora::open(&files[0]).unwrap(), 1.0)]).unwrap();
-    let expected = predict(&trainee.unet.valid());
-    assert!(gap(predict(&merged), &expected) < 1e-5);
-    assert!(gap(predict(&base), &expected) > 1e-3);
+    let source = TensorSource::open(&files[0]).unwrap();
+    let shape = |half: &str| source.shape(&format!("unet.conv_in.{half}.weight"));
+    assert_eq!(shape("lora_A"), Some(&[3, 4, 3, 3][..]));
+    let [outputs, ones @ ..] = shape("lora_B").unwrap() else {
+        panic!("no shape");
+    };
+    assert_eq!((*outputs > 1, ones), (true, &[3, 1, 1][..]));
 }
 
 #[test]

@@ -8,7 +8,8 @@ use crate::error::Result;
 use crate::identity::projector::IdentityFeatures;
 use crate::nn::ParameterSet;
 use crate::train::diffusion::{
-    CloneFaceTuning, ConditionDrop, Focus, Localisation, LoraConfig, ModalSets, Trainable, Trainee,
+    CloneFaceTuning, ConditionDrop, Focus, Localisation, LoraConfig, LoraLayers, ModalSets,
+    Trainable, Trainee,
 };
 use crate::train::{
     Alternating, Course, Draw, GradientSet, Learner, LearnerConfig, LearningRate, Objective,
@@ -58,16 +59,17 @@ type Learns = fn(&str) -> bool;
 
 #[test]
 fn only_what_is_to_learn_has_gradients() {
-    let lora = LoraConfig {
-        rank: 2,
-        alpha: 2.0,
-    };
+    let lora = LoraConfig::new(2, 2.0);
     let modal = |sets| Trainable::Modal {
         layers: ModalLayers::Full,
         share: 0.1,
         sets,
     };
-    let cases: [(Trainable, Learns); 7] = [
+    let everywhere = LoraConfig {
+        layers: LoraLayers::All,
+        ..lora
+    };
+    let cases: [(Trainable, Learns); 8] = [
         (Trainable::ControlNet, |path| {
             path.starts_with("controlnet.")
         }),
@@ -79,6 +81,9 @@ fn only_what_is_to_learn_has_gradients() {
             inside || path.starts_with("identity.")
         }),
         (Trainable::Lora(lora), |path| {
+            path.starts_with("unet.") && path.contains(".lora.")
+        }),
+        (Trainable::Lora(everywhere), |path| {
             path.starts_with("unet.") && path.contains(".lora.")
         }),
         (Trainable::Full, |path| path.starts_with("unet.")),

@@ -26,10 +26,7 @@ fn learner(folder: &Path, seed: u64) -> Result<Learner<DiffusionObjective, Sourc
         empty_text: Some(empty_text()),
         ..objective()
     };
-    let lora = Trainable::Lora(LoraConfig {
-        rank: 3,
-        alpha: 3.0,
-    });
+    let lora = Trainable::Lora(LoraConfig::new(3, 3.0));
     let config = LearnerConfig {
         seed,
         accumulate: 2,

@@ -142,10 +142,7 @@ fn two_workers_train_a_unet_on_halves_as_one_does_on_the_whole() {
 #[test]
 fn workers_train_a_diffusion_model_bit_for_bit_as_one_does() {
     let trained = |workers: &[Device]| {
-        let lora = Trainable::Lora(LoraConfig {
-            rank: 2,
-            alpha: 2.0,
-        });
+        let lora = Trainable::Lora(LoraConfig::new(2, 2.0));
         let trainee = lora.prepare(networks(), 1).unwrap();
         let batches = (0..4).map(|seed| batch(seed, Modality::Skeleton)).collect();
         let config = LearnerConfig {
