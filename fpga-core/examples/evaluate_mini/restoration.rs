@@ -12,14 +12,15 @@ use image::imageops::crop_imm;
 use crate::Bench;
 use crate::crowd::Scene;
 use crate::report::{Table, mean, share};
-use crate::spoilt::spoilt;
+use crate::spoilt::{spoilt, spoilt_region};
+use crate::studio::{DEPTH, FRESH};
 
 /// Heights in pixels to which faces are shrunk before they are enlarged again.
 const HEIGHTS: [u32; 4] = [3, 6, 9, 12];
 /// How the face is made anew.
 const WAYS: [(&str, f64, f64); 2] = [
     // Name, depth, share of fresh noise.
-    ("DIIR", 0.8, 0.0),
+    ("DIIR", DEPTH, FRESH),
     ("inpainting", 1.0, 1.0),
 ];
 
@@ -44,15 +45,15 @@ pub(crate) fn sizes(bench: &Bench) -> Result<Table> {
                 let figure = &scene.drawing.figures[0];
                 let scale = height as f32 / figure.face.height();
                 let spoilt = spoilt(&scene.drawing.picture, figure, scale)?;
+                let face = Face {
+                    mask: Some(spoilt_region(&spoilt, figure)?),
+                    ..face(bench, &scene, 0, scene.who[0])?
+                };
                 let request = RestoreRequest {
                     depth,
                     variation,
-                    ..request(
-                        bench,
-                        &spoilt,
-                        vec![face(bench, &scene, 0, scene.who[0])?],
-                        seed,
-                    )
+                    guidance: bench.studio.for_restoring(),
+                    ..request(bench, &spoilt, vec![face], seed)
                 };
                 let made = restored(bench, &request)?;
                 let [before, after] = [&spoilt, &made.picture].map(|picture| {
@@ -174,7 +175,7 @@ pub(crate) fn request<'a>(
     request.steps = studio.steps;
     request.guidance = studio.guidance;
     request.seed = Some(seed);
-    request.crop.size = studio.size;
+    request.crop = studio.crop;
     request.adapter = Some(studio.adapter.attention());
     request.recogniser = Some(Recogniser(&studio.embedder));
     request.gate = Gate::OPEN;
@@ -183,6 +184,6 @@ pub(crate) fn request<'a>(
 }
 
 pub(crate) fn restored(bench: &Bench, request: &RestoreRequest<'_>) -> Result<Restored> {
-    let restorer = FaceRestorer::new(&bench.studio.model);
+    let restorer = FaceRestorer::new(&bench.studio.faces);
     Ok(restorer.restore(request, &mut Monitor::none())?)
 }

@@ -11,6 +11,7 @@ use crate::generation::draft;
 use crate::judge::summary;
 use crate::report::Table;
 use crate::restoration::{face, request, restored};
+use crate::studio::{DEPTH, FRESH_IN_GENERATED};
 
 /// How much larger the picture becomes before faces are made anew.
 const LARGER: u32 = 2;
@@ -55,7 +56,8 @@ fn faces_anew(bench: &Bench, scene: &Scene, picture: &RgbImage, seed: u64) -> Re
         })
     });
     let request = RestoreRequest {
-        depth: 0.8,
+        depth: DEPTH,
+        variation: FRESH_IN_GENERATED,
         guidance: bench.studio.for_second_stage(),
         ..request(bench, &enlarged, faces.collect::<Result<_>>()?, seed)
     };

@@ -9,20 +9,21 @@ use indicatif::ProgressBar;
 
 use crate::cast::Cast;
 use crate::jobs::{PAIR, Shown, watching};
-use crate::spoilt::spoilt;
-use crate::studio::Studio;
+use crate::spoilt::{spoilt, spoilt_region};
+use crate::studio::{DEPTH, FRESH, FRESH_IN_GENERATED, Studio};
 
-/// How much of a degraded face is forgotten.
-const DEPTH: f64 = 0.8;
-/// Share of fresh noise in what a face is made of: what lost its detail leads back to noise that has none.
-const FRESH: f64 = 0.5;
 pub(crate) fn restored(studio: &Studio, cast: &Cast, bar: &ProgressBar) -> Result<Vec<Shown>> {
     let drawing = cast.scene(&PAIR, 2 * studio.size, studio.seed)?.draw()?;
     let spoilt = spoilt(&drawing.picture, &drawing.figures[0], 0.0625)?;
+    let face = Face {
+        mask: Some(spoilt_region(&spoilt, &drawing.figures[0])?),
+        ..face(cast, &drawing, 0, PAIR[0])
+    };
     let request = RestoreRequest {
         depth: DEPTH,
         variation: FRESH,
-        ..request(studio, &spoilt, vec![face(cast, &drawing, 0, PAIR[0])])
+        guidance: studio.for_restoring(),
+        ..request(studio, &spoilt, vec![face])
     };
     let done = finish(studio, &request, bar)?;
     Ok(vec![
@@ -70,10 +71,11 @@ pub(crate) fn faces_anew(
     });
     let request = RestoreRequest {
         depth: DEPTH,
+        variation: FRESH_IN_GENERATED,
         guidance: studio.for_second_stage(),
         ..request(studio, &enlarged, faces.collect())
     };
-    let restorer = FaceRestorer::new(&studio.model);
+    let restorer = FaceRestorer::new(&studio.faces);
     Ok(restorer.restore(&request, &mut watching(bar))?.picture)
 }
 
@@ -97,7 +99,7 @@ fn request<'a>(studio: &'a Studio, picture: &'a RgbImage, faces: Vec<Face>) -> R
     request.steps = studio.steps;
     request.guidance = studio.guidance;
     request.seed = Some(studio.seed);
-    request.crop.size = studio.size;
+    request.crop = studio.crop;
     request.adapter = Some(studio.adapter.attention());
     request.recogniser = Some(Recogniser(&studio.embedder));
     // What comes out is shown, whatever it is.
@@ -136,7 +138,7 @@ impl Done {
 }
 
 fn finish(studio: &Studio, request: &RestoreRequest<'_>, bar: &ProgressBar) -> Result<Done> {
-    let restorer = FaceRestorer::new(&studio.model);
+    let restorer = FaceRestorer::new(&studio.faces);
     let restored = restorer.restore(request, &mut watching(bar))?;
     let report = &restored.report;
     let likeness = report.faces[0].likeness;

@@ -7,21 +7,34 @@ use clap::Args;
 use fpga_core::Error;
 use fpga_core::control::RepControlNet;
 use fpga_core::diffusion::Guidance;
-use fpga_core::face::ArcFaceEmbedder;
+use fpga_core::face::{ArcFaceEmbedder, CropSettings};
 use fpga_core::pipeline::{
     AdapterOptions, DeviceChoice, IdentityAdapter, IdentityTokens, LoadOptions, StableDiffusion,
 };
-use fpga_core::weights::{Storage, arcface_from_file, load_rep_controlnet};
+use fpga_core::weights::{Lora, Storage, arcface_from_file, load_rep_controlnet};
 
 /// The model that comes with the library.
 pub(crate) const IN_THE_BOX: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/model");
 
 /// How much more than other people those pull whose face takes the place of another.
-const EXCHANGE: f64 = 1.6;
+const EXCHANGE: f64 = 1.2;
+
+/// How much less than elsewhere the pull is where a face is restored.
+const RESTORING: f64 = 0.72;
+
+/// How much of a face that lost its detail, or of a generated one, is forgotten.
+pub(crate) const DEPTH: f64 = 0.8;
+/// Share of fresh noise in what a restored face is made of: what lost its detail leads back to noise that has little.
+pub(crate) const FRESH: f64 = 0.8;
+/// The same for generated faces.
+pub(crate) const FRESH_IN_GENERATED: f64 = 0.5;
 
 /// How much less than elsewhere the pull is where people are generated of whom every face is made anew afterwards, and
 /// where that happens: faces that were pulled twice become less like the people.
 const STAGES: [f64; 2] = [0.8, 0.6];
+
+/// Side of a cut-out in sides of the face, as the small model learned it.
+const NEAR: f64 = 1.35;
 
 /// Which networks, and how they are used.
 #[derive(Args)]
@@ -32,6 +45,9 @@ pub(crate) struct StudioArguments {
     /// IP-Adapter-FaceID for that model.
     #[arg(long)]
     adapter: Option<PathBuf>,
+    /// LoRA for that model, with which it makes faces that are cut out.
+    #[arg(long, requires = "model")]
+    faces_lora: Option<PathBuf>,
     /// ArcFace weights that the adapter was trained with.
     #[arg(long, requires = "model")]
     face: Option<PathBuf>,
@@ -58,6 +74,10 @@ pub(crate) struct StudioArguments {
 /// Everything that makes and judges pictures.
 pub(crate) struct Studio {
     pub(crate) model: StableDiffusion,
+    /// The same for faces that are cut out to be made anew.
+    pub(crate) faces: StableDiffusion,
+    /// How those are cut out.
+    pub(crate) crop: CropSettings,
     pub(crate) adapter: IdentityAdapter,
     pub(crate) embedder: ArcFaceEmbedder,
     /// Turns the model's UNet into one that follows skeletons.
@@ -96,14 +116,32 @@ impl Studio {
             let (net, _) = load_rep_controlnet(file, &model.unet, Storage::F32, &device)?;
             Ok::<_, Error>(net)
         });
+        let own_lora = own.join("faces/pytorch_lora_weights.safetensors");
+        let lora = { arguments.faces_lora.as_deref() }.or(is_own.then_some(&own_lora));
         let usual = if is_own { 128 } else { 512 };
+        let model = adapter.applied_to(&model)?;
+        let faces = match lora {
+            Some(file) => model.with_loras(&[(&Lora::open(file)?, 1.0)])?,
+            None => model.clone(),
+        };
+        let crop = CropSettings {
+            size: arguments.size.unwrap_or(usual),
+            reach: if is_own {
+                NEAR
+            } else {
+                CropSettings::default().reach
+            },
+            ..CropSettings::default()
+        };
         Ok(Self {
-            model: adapter.applied_to(&model)?,
+            model,
+            faces,
+            crop,
             adapter,
             control: control.transpose()?,
             own: is_own,
             embedder: ArcFaceEmbedder::new(face, &device)?,
-            size: arguments.size.unwrap_or(usual),
+            size: crop.size,
             steps: arguments.steps,
             guidance: Guidance::new(arguments.guidance),
             seed: arguments.seed,
@@ -128,6 +166,11 @@ impl Studio {
     /// Faces that become another person's are pulled more.
     pub(crate) fn for_exchange(&self) -> Guidance {
         self.scaled(EXCHANGE)
+    }
+
+    /// Faces that lost their detail.
+    pub(crate) fn for_restoring(&self) -> Guidance {
+        self.scaled(RESTORING)
     }
 
     /// People of whom every face is made anew afterwards.

@@ -23,35 +23,43 @@ use image::imageops::replace;
 use serde_json::json;
 
 use crate::recipe::{
-    ADAPT_FACES, ADAPT_RATE, ADAPT_STEPS, BASE_BATCH, BASE_RATE, BASE_STEPS, FACES, FINISH_RATE,
-    FINISH_STEPS, HELD_OUT, LIKENESS, LIKENESS_RATE, LIKENESS_STEPS, REFINE_RATE, REFINE_STEPS,
-    SEED, SHAKE, SIDE, STRANGERS, course, face_projection, scheduler, unet,
+    ADAPT_FACES, ADAPT_RATE, ADAPT_STEPS, BASE_BATCH, BASE_RATE, BASE_STEPS, FACE_ADDITIONS,
+    FACE_ADDITIONS_RATE, FACE_ADDITIONS_STEPS, FACES, FINISH_RATE, FINISH_STEPS, HELD_OUT,
+    LIKENESS, LIKENESS_RATE, LIKENESS_STEPS, REFINE_RATE, REFINE_STEPS, SEED, SHAKE, SIDE,
+    STRANGERS, course, face_projection, scheduler, unet,
 };
-use crate::scenes::Scenes;
+use crate::scenes::{Motif, Scenes};
 use crate::stage::Place;
 
-/// What learns here.
-const LEARNS: Trainable = Trainable::Joint;
-
-/// What a training shows, and what counts.
+/// What a training shows, what counts, and what learns.
 struct Lesson {
+    learns: Trainable,
     plan: LearnerConfig,
     /// Number of the first batch.
     first: u64,
-    /// Up to four people instead of three.
-    crowds: bool,
+    shows: Motif,
     /// How much more faces count.
     faces: f64,
-    /// How much the recogniser's opinion of them does, and how far they are shaken before.
-    likeness: Option<(f64, f64)>,
+    likeness: Option<Opinion>,
+}
+
+/// What the recogniser's opinion of faces does.
+struct Opinion {
+    /// How much it counts.
+    weight: f64,
+    /// How far faces are shaken before.
+    shake: f64,
+    /// How many of a batch it is asked about.
+    faces: usize,
 }
 
 /// Trains both from nothing; gives back what was written.
 pub(crate) fn train(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
     let lesson = Lesson {
+        learns: Trainable::Joint,
         plan: course(BASE_STEPS, BASE_RATE),
         first: 0,
-        crowds: false,
+        shows: Motif::Groups,
         faces: FACES,
         likeness: None,
     };
@@ -61,9 +69,10 @@ pub(crate) fn train(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
 /// Trains both once more, from where they are; gives back what was written.
 pub(crate) fn refine(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
     let lesson = Lesson {
+        learns: Trainable::Joint,
         plan: course(REFINE_STEPS, REFINE_RATE),
         first: 1 << 32,
-        crowds: false,
+        shows: Motif::Groups,
         faces: FACES,
         likeness: None,
     };
@@ -73,9 +82,10 @@ pub(crate) fn refine(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
 /// The same for a recogniser that has changed since, with other scenes.
 pub(crate) fn adapt(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
     let lesson = Lesson {
+        learns: Trainable::Joint,
         plan: course(ADAPT_STEPS, ADAPT_RATE),
         first: 2 << 32,
-        crowds: true,
+        shows: Motif::Crowds,
         faces: ADAPT_FACES,
         likeness: None,
     };
@@ -85,11 +95,16 @@ pub(crate) fn adapt(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
 /// And once more, while the recogniser is asked whose the faces are.
 pub(crate) fn likeness(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
     let lesson = Lesson {
+        learns: Trainable::Joint,
         plan: course(LIKENESS_STEPS, LIKENESS_RATE),
         first: 3 << 32,
-        crowds: true,
+        shows: Motif::Crowds,
         faces: ADAPT_FACES,
-        likeness: Some((LIKENESS, 0.0)),
+        likeness: Some(Opinion {
+            weight: LIKENESS,
+            shake: 0.0,
+            faces: 8,
+        }),
     };
     learn(place, device, |device| Ok(place.people(device)?), lesson)
 }
@@ -97,11 +112,33 @@ pub(crate) fn likeness(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
 /// And once more, while it sees them less exactly cut out.
 pub(crate) fn finish(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
     let lesson = Lesson {
+        learns: Trainable::Joint,
         plan: course(FINISH_STEPS, FINISH_RATE),
         first: 4 << 32,
-        crowds: true,
+        shows: Motif::Crowds,
         faces: ADAPT_FACES,
-        likeness: Some((LIKENESS, SHAKE)),
+        likeness: Some(Opinion {
+            weight: LIKENESS,
+            shake: SHAKE,
+            faces: 8,
+        }),
+    };
+    learn(place, device, |device| Ok(place.people(device)?), lesson)
+}
+
+/// Low-rank additions to the UNet, for faces from near.
+pub(crate) fn faces(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
+    let lesson = Lesson {
+        learns: Trainable::Lora(FACE_ADDITIONS),
+        plan: course(FACE_ADDITIONS_STEPS, FACE_ADDITIONS_RATE),
+        first: 5 << 32,
+        shows: Motif::Faces,
+        faces: ADAPT_FACES,
+        likeness: Some(Opinion {
+            weight: LIKENESS,
+            shake: SHAKE,
+            faces: 3,
+        }),
     };
     learn(place, device, |device| Ok(place.people(device)?), lesson)
 }
@@ -112,22 +149,19 @@ fn learn(
     networks: impl Fn(&Device) -> Result<Networks>,
     lesson: Lesson,
 ) -> Result<Vec<PathBuf>> {
-    let model = LEARNS.prepare(networks(&device.clone().autodiff())?, SEED)?;
-    let scenes = Scenes::open(&place.into, device)?;
-    let scenes = match lesson.crowds {
-        true => scenes.of_crowds(),
-        false => scenes,
-    };
+    let start = networks(&device.clone().autodiff())?;
+    let model = lesson.learns.prepare(start, SEED)?;
+    let scenes = Scenes::open(&place.into, device)?.showing(lesson.shows);
     let plain = DiffusionObjective {
         focus: Focus::Faces {
             extra: lesson.faces,
         },
         ..objective(&scenes)?
     };
-    let likeness = lesson.likeness.map(|(weight, shake)| -> Result<_> {
+    let likeness = lesson.likeness.map(|opinion| -> Result<_> {
         let device = device.clone().autodiff();
         let mut loss = LikenessLoss::new(place.vae(&device)?, place.face(&device)?);
-        (loss.weight, loss.shake) = (weight, shake);
+        (loss.weight, loss.shake, loss.faces) = (opinion.weight, opinion.shake, opinion.faces);
         Ok(loss)
     });
     let objective = DiffusionObjective {
@@ -147,7 +181,10 @@ fn learn(
     let strangers = scenes.of(STRANGERS);
     let batch = |at| strangers.batch(HELD_OUT + at, BASE_BATCH);
     println!("held-out {}", held_out_loss(&plain, &model, batch)?);
-    save(&model, &place.into)
+    match lesson.learns {
+        Trainable::Joint => save(&model, &place.into),
+        part => Ok(part.save(&model, place.into.join("faces"), Storage::F16)?),
+    }
 }
 
 /// Everything that a diffusers folder has besides the networks that were there before.

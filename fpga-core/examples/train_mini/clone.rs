@@ -12,7 +12,7 @@ use crate::base::{held_out_loss, objective};
 use crate::recipe::{
     CLONE_BATCH, CLONE_RATE, CLONE_STEPS, CLONE_TUNING, HELD_OUT, SEED, STRANGERS, course,
 };
-use crate::scenes::Scenes;
+use crate::scenes::{Motif, Scenes};
 use crate::stage::Place;
 
 /// What learns here.
@@ -20,7 +20,7 @@ const LEARNS: Trainable = Trainable::Identity { lora: None };
 
 /// Trains it; gives back what was written.
 pub(crate) fn train(place: &Place, device: &Device) -> Result<Vec<PathBuf>> {
-    let scenes = Scenes::open(&place.into, device)?.of_crowds();
+    let scenes = Scenes::open(&place.into, device)?.showing(Motif::Crowds);
     let tracked = device.clone().autodiff();
     let model = LEARNS.prepare(place.people(&tracked)?, SEED)?;
     let objective = DiffusionObjective {

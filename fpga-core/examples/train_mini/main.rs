@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Stages: autoencoder, face recogniser, face parser, the two halves of CLIP, UNet with identity adapter (at last
-//! while the recogniser is asked about the faces), a second recogniser to judge, control, Clone Face Tuning, local
+//! while the recogniser is asked about the faces), additions for faces from near, a second recogniser to judge, control, Clone Face Tuning, local
 //! features. Each writes `metrics.jsonl`, `loss.png`, samples and
 //! checkpoints under `--runs`, goes on where it was interrupted, and leaves its network in `--into`, in the
 //! layout that the loaders read. Everything follows from the recipe and its seed. People from number
@@ -17,6 +17,7 @@ mod clip;
 mod clone;
 mod closely;
 mod control;
+mod cutout;
 mod face;
 #[path = "../shared/head.rs"]
 mod head;
@@ -84,6 +85,8 @@ enum Network {
     Likeness,
     /// And a last time, while it sees them less exactly cut out.
     Finish,
+    /// Additions to the UNet for faces that are cut out to be made anew.
+    Faces,
     /// A second recogniser, which only judges.
     Judge,
     /// A ControlNet for skeletons and landmarks.
@@ -131,6 +134,7 @@ fn run(arguments: &Arguments) -> Result<()> {
             Network::Adapt => base::adapt,
             Network::Likeness => base::likeness,
             Network::Finish => base::finish,
+            Network::Faces => base::faces,
             Network::Judge => face::judge,
             Network::ControlNet => control::controlnet,
             Network::RepControlNet => control::rep_controlnet,

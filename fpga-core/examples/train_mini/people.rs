@@ -77,6 +77,24 @@ pub(crate) fn crowd(
     gathered(numbers, crowd, (count, sampler))
 }
 
+/// One or two people without hats, two thirds of them painted, drawn so large that a face fills a picture.
+pub(crate) fn closely(
+    numbers: &mut Numbers,
+    crowd: &Range<u64>,
+) -> Result<(Scene, Vec<u64>), Error> {
+    let count = 1 + numbers.below(2);
+    let mut styles = Style::ALL.to_vec();
+    styles.resize(3 * styles.len(), Style::Painted);
+    let side = if count == 1 { 192 } else { 288 };
+    let sampler = SceneSampler {
+        framing: framing(count),
+        styles,
+        hats: false,
+        ..SceneSampler::new(side)
+    };
+    gathered(numbers, crowd, (count, sampler))
+}
+
 /// The nearer, the fewer there are.
 pub(crate) fn framing(people: u64) -> Framing {
     match people {

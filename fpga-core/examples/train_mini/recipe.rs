@@ -5,7 +5,7 @@ use std::ops::Range;
 use fpga_core::face::{ArcFaceConfig, BiSeNetConfig, ResidualStage};
 use fpga_core::identity::projector::FaceProjectionConfig;
 use fpga_core::nn::PerceiverConfig;
-use fpga_core::train::diffusion::CloneFaceTuning;
+use fpga_core::train::diffusion::{CloneFaceTuning, LoraConfig, LoraLayers};
 use fpga_core::train::{
     AngularMargin, Course, LearnerConfig, LearningRate, Parsing, Reconstruction,
 };
@@ -183,6 +183,19 @@ pub(crate) const LIKENESS_RATE: f64 = 4e-4;
 pub(crate) const SHAKE: f64 = 0.1;
 pub(crate) const FINISH_STEPS: u64 = 3000;
 pub(crate) const FINISH_RATE: f64 = 4e-4;
+
+/// What the UNet learns beside itself for faces that are cut out to be made anew: more of the picture is face then than
+/// it has ever seen.
+pub(crate) const FACE_ADDITIONS: LoraConfig = LoraConfig {
+    layers: LoraLayers::All,
+    ..LoraConfig::new(8, 8.0)
+};
+pub(crate) const FACE_ADDITIONS_STEPS: u64 = 5000;
+pub(crate) const FACE_ADDITIONS_RATE: f64 = 3e-3;
+/// Side of these cut-outs in sides of the face, and by which share it is more or less.
+pub(crate) const REACH: (f32, f32) = (1.35, 0.12);
+/// How far the face lies from the middle at most, in its sides.
+pub(crate) const ASIDE: f32 = 0.06;
 
 /// Widths of what reads condition pictures, which are four times as large as latents.
 pub(crate) const CONDITION_WIDTHS: [usize; 3] = [8, 16, 32];

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Int, Tensor};
 use fpga_core::Error;
 use fpga_core::control::{draw_landmarks5, draw_skeleton};
 use fpga_core::data::portrait::{Person, Wording};
-use fpga_core::face::{ArcFaceEmbedder, FaceBox, MaskShape, SEEN, face_region};
+use fpga_core::face::{ArcFaceEmbedder, FaceBox, Landmarks5, MaskShape, SEEN, face_region};
 use fpga_core::identity::projector::IdentityFeatures;
 use fpga_core::text::{ClipText, ClipTokenizer};
 use fpga_core::train::diffusion::{DiffusionBatch, FaceTarget, Likeness, Modality};
@@ -33,26 +33,46 @@ pub(crate) struct Scenes {
     pub(crate) embedder: ArcFaceEmbedder,
     pub(crate) device: Device,
     pub(crate) crowd: Range<u64>,
-    /// Number of the first scene.
-    first: u64,
+    motif: Motif,
     known: Remembered<Scene>,
 }
 
-/// Scenes from this number on show one person from near.
-const NEAR: u64 = 1 << 32;
-/// And from this one on up to four people.
-const CROWDS: u64 = 2 << 32;
+/// What scenes show. Scene `n` of the second motif has number 2³² + n, and so on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Motif {
+    /// One to three people.
+    Groups,
+    /// One person from near.
+    Portraits,
+    /// Up to four people.
+    Crowds,
+    /// One face, as it is cut out to be made anew.
+    Faces,
+}
+
+impl Motif {
+    const ALL: [Self; 4] = [Self::Groups, Self::Portraits, Self::Crowds, Self::Faces];
+
+    /// Number of its first scene.
+    fn first(self) -> u64 {
+        (self as u64) << 32
+    }
+
+    fn of(number: u64) -> Self {
+        Self::ALL[(number >> 32) as usize]
+    }
+}
 
 /// What is known of a scene.
 #[derive(Clone)]
-struct Scene {
+pub(crate) struct Scene {
     /// `[1, c, h, w]`
-    latents: Tensor<4>,
+    pub(crate) latents: Tensor<4>,
     /// `[1, n, width]`
-    words: Tensor<3>,
-    faces: Vec<FaceTarget>,
-    bodies: Vec<[Option<[f32; 2]>; 18]>,
-    landmarks: Vec<[[f32; 2]; 5]>,
+    pub(crate) words: Tensor<3>,
+    pub(crate) faces: Vec<FaceTarget>,
+    pub(crate) bodies: Vec<[Option<[f32; 2]>; 18]>,
+    pub(crate) landmarks: Vec<[[f32; 2]; 5]>,
 }
 
 impl Scenes {
@@ -68,7 +88,7 @@ impl Scenes {
             embedder: ArcFaceEmbedder::new(face, device)?,
             device: device.clone(),
             crowd: TRAINED,
-            first: 0,
+            motif: Motif::Groups,
             known: Remembered::default(),
         })
     }
@@ -82,17 +102,14 @@ impl Scenes {
         }
     }
 
-    /// Other scenes, with one person more.
-    pub(crate) fn of_crowds(&self) -> Self {
-        Self {
-            first: CROWDS,
-            ..self.clone()
-        }
+    /// Other scenes.
+    pub(crate) fn showing(self, motif: Motif) -> Self {
+        Self { motif, ..self }
     }
 
     /// What a step learns from.
     pub(crate) fn batch(&self, at: u64, count: u64) -> Result<DiffusionBatch, Error> {
-        Ok(together(self.scenes(at, count, self.first)?))
+        Ok(together(self.scenes(at, count, self.motif)?))
     }
 
     /// With condition pictures: skeletons of groups, or landmarks of faces from near.
@@ -102,11 +119,11 @@ impl Scenes {
         count: u64,
         modality: Modality,
     ) -> Result<DiffusionBatch, Error> {
-        let first = match modality {
-            Modality::Skeleton => 0,
-            Modality::Landmark => NEAR,
+        let motif = match modality {
+            Modality::Skeleton => Motif::Groups,
+            Modality::Landmark => Motif::Portraits,
         };
-        let scenes = self.scenes(at, count, first)?;
+        let scenes = self.scenes(at, count, motif)?;
         let picture = |scene: &Scene| {
             let drawn = match modality {
                 Modality::Skeleton => draw_skeleton([SIDE; 2], &scene.bodies),
@@ -122,8 +139,8 @@ impl Scenes {
         })
     }
 
-    fn scenes(&self, at: u64, count: u64, first: u64) -> Result<Vec<Scene>, Error> {
-        let number = |index| first + Numbers::new(at, index).below(POOL);
+    fn scenes(&self, at: u64, count: u64, motif: Motif) -> Result<Vec<Scene>, Error> {
+        let number = |index| motif.first() + Numbers::new(at, index).below(POOL);
         let scenes = (0..count).into_par_iter().map(|index| {
             self.known
                 .or_made(number(index), |number| self.read(number))
@@ -140,10 +157,11 @@ impl Scenes {
 
     fn read(&self, number: u64) -> Result<Scene, Error> {
         let numbers = &mut Numbers::new(number, 255);
-        let (scene, who) = match number / NEAR {
-            0 => group(numbers, &self.crowd, SIDE)?,
-            1 => near(numbers, &self.crowd, SIDE)?,
-            _ => crowd(numbers, &self.crowd, SIDE)?,
+        let (scene, who) = match Motif::of(number) {
+            Motif::Groups => group(numbers, &self.crowd, SIDE)?,
+            Motif::Portraits => near(numbers, &self.crowd, SIDE)?,
+            Motif::Crowds => crowd(numbers, &self.crowd, SIDE)?,
+            Motif::Faces => return self.cut_out(numbers),
         };
         let wording = match numbers.chance(0.5) {
             true => Wording::Plain,
@@ -159,23 +177,8 @@ impl Scenes {
                 true => rectangle(&head(&figure.face)?),
                 false => face_region(MaskShape::Box(&figure.face), [SIDE; 2])?,
             };
-            let face = self
-                .embedder
-                .embed_aligned(&aligned(numbers, &Person::from_seed(person))?)?;
-            let face = Tensor::<1>::from_floats(face.unit().as_slice(), &self.device);
-            let likeness = somebody.then(|| Likeness {
-                landmarks: figure.landmarks,
-                embedding: face.clone(),
-            });
-            let face = if somebody { face } else { face.zeros_like() };
-            faces.push(FaceTarget {
-                likeness,
-                features: Some(IdentityFeatures {
-                    face: Some(face.unsqueeze()),
-                    ..IdentityFeatures::default()
-                }),
-                ..FaceTarget::unknown(region)
-            });
+            let face = self.known_face(numbers, &Person::from_seed(person))?;
+            faces.push(target(face, figure.landmarks, region, somebody));
         }
         Ok(Scene {
             latents: self.vae.scale(self.vae.encode(pixels).mean),
@@ -188,6 +191,38 @@ impl Scenes {
                 .map(|figure| figure.landmarks.points())
                 .collect(),
         })
+    }
+
+    /// What the recogniser says of another picture of somebody.
+    pub(crate) fn known_face(
+        &self,
+        numbers: &mut Numbers,
+        person: &Person,
+    ) -> Result<Tensor<1>, Error> {
+        let face = self.embedder.embed_aligned(&aligned(numbers, person)?)?;
+        Ok(Tensor::from_floats(face.unit().as_slice(), &self.device))
+    }
+}
+
+/// A face to learn, of somebody or of nobody in particular.
+pub(crate) fn target(
+    face: Tensor<1>,
+    landmarks: Landmarks5,
+    region: Array2<f32>,
+    somebody: bool,
+) -> FaceTarget {
+    let likeness = somebody.then(|| Likeness {
+        landmarks,
+        embedding: face.clone(),
+    });
+    let face = if somebody { face } else { face.zeros_like() };
+    FaceTarget {
+        likeness,
+        features: Some(IdentityFeatures {
+            face: Some(face.unsqueeze()),
+            ..IdentityFeatures::default()
+        }),
+        ..FaceTarget::unknown(region)
     }
 }
 
