@@ -183,7 +183,9 @@ impl Studio {
         self.scaled(STAGES[1])
     }
 
+    /// The factors were chosen for the small model; others pull as they were asked to.
     fn scaled(&self, factor: f64) -> Guidance {
+        let factor = if self.own { factor } else { 1.0 };
         Guidance {
             scale: factor * self.guidance.scale,
             ..self.guidance
