@@ -66,33 +66,29 @@ pub(crate) fn crowd(
     side: u32,
 ) -> Result<(Scene, Vec<u64>), Error> {
     let count = 1 + numbers.below(4);
-    let mut styles = Style::ALL.to_vec();
-    styles.resize(2 * styles.len(), Style::Painted);
-    let sampler = SceneSampler {
-        framing: framing(count),
-        styles,
-        hats: false,
-        ..SceneSampler::new(side)
-    };
-    gathered(numbers, crowd, (count, sampler))
+    gathered(numbers, crowd, (count, hatless(count, 2, side)))
 }
 
-/// One or two people without hats, two thirds of them painted, drawn so large that a face fills a picture.
+/// One or two people without hats, most of them painted, drawn so large that a face fills a picture.
 pub(crate) fn closely(
     numbers: &mut Numbers,
     crowd: &Range<u64>,
 ) -> Result<(Scene, Vec<u64>), Error> {
     let count = 1 + numbers.below(2);
-    let mut styles = Style::ALL.to_vec();
-    styles.resize(3 * styles.len(), Style::Painted);
     let side = if count == 1 { 192 } else { 288 };
-    let sampler = SceneSampler {
+    gathered(numbers, crowd, (count, hatless(count, 3, side)))
+}
+
+/// People without hats: one picture in `all` is in any style, the others are painted.
+fn hatless(count: u64, all: usize, side: u32) -> SceneSampler {
+    let mut styles = Style::ALL.to_vec();
+    styles.resize(all * styles.len(), Style::Painted);
+    SceneSampler {
         framing: framing(count),
         styles,
         hats: false,
         ..SceneSampler::new(side)
-    };
-    gathered(numbers, crowd, (count, sampler))
+    }
 }
 
 /// The nearer, the fewer there are.
