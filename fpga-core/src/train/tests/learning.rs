@@ -261,6 +261,20 @@ fn loss_error(objective: &DiffusionObjective, trainee: &Trainee, batch: &Diffusi
     found.unwrap_err().to_string()
 }
 
+/// Such files number the projections of attention layers and know no others.
+#[test]
+fn adapters_have_no_place_for_additions_to_other_layers() {
+    let everywhere = LoraConfig {
+        layers: LoraLayers::All,
+        ..LoraConfig::new(2, 2.0)
+    };
+    let trainable = Trainable::Identity {
+        lora: Some(everywhere),
+    };
+    let error = trainable.prepare(networks(), 0).unwrap_err().to_string();
+    assert!(error.contains("attention layers"), "{error}");
+}
+
 #[test]
 fn what_is_missing_is_named() {
     let prepare = |trainable: Trainable| {
