@@ -11,8 +11,8 @@ use super::level::Level;
 use super::linear::{PACKED, depth};
 use super::math::gelu;
 use super::micro::{Product, Start, multiply};
-use super::pack::{Block, pack_panels};
-use super::parallel::{Grid, Shared};
+use super::pack::{Block, pack_panel};
+use super::parallel::{Grid, ROWS, Shared, blocks};
 use super::pool::Buffer;
 use super::simd::{Kernel, Simd};
 use super::weights::WeightView;
@@ -46,34 +46,16 @@ impl GatedLinear<'_> {
     fn run_at(&self, level: Level, input: &[f32], out: &mut [f32]) {
         let rows = self.check(input, out);
         let (width, out) = (level.panel(), Shared::new(out));
-        let pairs = self.outputs.div_ceil(width);
-        let together = (PACKED / (2 * self.inputs * width)).clamp(1, pairs.max(1));
-        let mut packed = Buffer::take(2 * together * width * self.inputs);
-        for first in (0..pairs).step_by(together) {
-            let count = together.min(pairs - first);
-            pack_panels(level, 2 * count, Shared::new(&mut packed), |index| {
-                let column = (first + index / 2) * width;
-                Block {
-                    matrix: self.weights,
-                    stride: self.inputs,
-                    first_row: index % 2 * self.outputs + column,
-                    rows: width.min(self.outputs - column),
-                    first_column: 0,
-                    columns: self.inputs,
-                }
+        let together = PACKED / (2 * self.inputs * width);
+        Grid::new(rows, self.outputs.div_ceil(width), together).for_each(|rows, pairs| {
+            level.run(MultiplyGated {
+                linear: self,
+                input,
+                rows,
+                pairs,
+                out,
             });
-            Grid::new(rows, count).for_each(|rows, pairs| {
-                level.run(MultiplyGated {
-                    linear: self,
-                    input,
-                    packed: &packed,
-                    first_packed: first,
-                    rows,
-                    pairs: first + pairs.start..first + pairs.end,
-                    out,
-                });
-            });
-        }
+        });
     }
 
     /// Number of rows.
@@ -103,13 +85,10 @@ impl GatedLinear<'_> {
     }
 }
 
-/// A block of rows times some pairs of panels.
+/// Some rows times some pairs of panels.
 struct MultiplyGated<'a> {
     linear: &'a GatedLinear<'a>,
     input: &'a [f32],
-    packed: &'a [f32],
-    /// Number of the pair that `packed` starts with.
-    first_packed: usize,
     rows: Range<usize>,
     pairs: Range<usize>,
     out: Shared<'a>,
@@ -120,35 +99,59 @@ impl Kernel for MultiplyGated<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let outputs = self.linear.outputs;
-        let mut both = Buffer::take(2 * self.rows.len() * S::PANEL);
-        for pair in self.pairs.clone() {
-            let (value, gate) = both.split_at_mut(self.rows.len() * S::PANEL);
-            self.multiply(simd, pair, 0, value);
-            self.multiply(simd, pair, 1, gate);
-            let column = pair * S::PANEL;
-            let columns = S::PANEL.min(outputs - column);
-            let halves = value
-                .chunks_exact(S::PANEL)
-                .zip(gate.chunks_exact(S::PANEL));
-            for (row, (value, gate)) in self.rows.clone().zip(halves) {
-                let place = row * outputs + column;
-                // SAFETY: only this task writes these rows and panels.
-                let out = unsafe { self.out.part(place..place + columns) };
-                for (start, count) in registers::<S>(columns) {
-                    let gate = gelu(simd, get(simd, gate, start, count));
-                    let value = get(simd, value, start, count);
-                    set(simd, out, start, count, simd.mul(value, gate));
-                }
+        let packed = self.packed(simd);
+        let size = self.linear.inputs * S::PANEL;
+        let mut both = Buffer::take(2 * self.rows.len().min(ROWS) * S::PANEL);
+        for rows in blocks(self.rows.clone()) {
+            for (pair, packed) in self.pairs.clone().zip(packed.chunks_exact(2 * size)) {
+                let (value, gate) = both.split_at_mut(rows.len() * S::PANEL);
+                let gate = &mut gate[..rows.len() * S::PANEL];
+                self.multiply(simd, rows.clone(), pair, 0, &packed[..size], value);
+                self.multiply(simd, rows.clone(), pair, 1, &packed[size..], gate);
+                self.write(simd, rows.clone(), pair, value, gate);
             }
         }
     }
 }
 
 impl MultiplyGated<'_> {
+    /// Value and gate of every pair, one behind the other.
+    #[inline(always)]
+    fn packed<S: Simd>(&self, simd: S) -> Buffer {
+        let GatedLinear {
+            weights: matrix,
+            inputs,
+            outputs,
+            ..
+        } = *self.linear;
+        let mut packed = Buffer::take(2 * self.pairs.len() * inputs * S::PANEL);
+        let to = packed.chunks_exact_mut(inputs * S::PANEL);
+        for (index, to) in to.enumerate() {
+            let column = (self.pairs.start + index / 2) * S::PANEL;
+            let block = Block {
+                matrix,
+                stride: inputs,
+                first_row: index % 2 * outputs + column,
+                rows: S::PANEL.min(outputs - column),
+                first_column: 0,
+                columns: inputs,
+            };
+            pack_panel(simd, block, to);
+        }
+        packed
+    }
+
     /// One panel of the value (`half` 0) or of the gate (1): `to` becomes `[rows][panel]`.
     #[inline(always)]
-    fn multiply<S: Simd>(&self, simd: S, pair: usize, half: usize, to: &mut [f32]) {
+    fn multiply<S: Simd>(
+        &self,
+        simd: S,
+        rows: Range<usize>,
+        pair: usize,
+        half: usize,
+        packed: &[f32],
+        to: &mut [f32],
+    ) {
         let GatedLinear {
             inputs,
             outputs,
@@ -156,12 +159,11 @@ impl MultiplyGated<'_> {
             ..
         } = *self.linear;
         let column = pair * S::PANEL;
-        let rows = &self.input[self.rows.start * inputs..self.rows.end * inputs];
-        assert_eq!(to.len(), self.rows.len() * S::PANEL);
+        let input = &self.input[rows.start * inputs..rows.end * inputs];
+        assert_eq!(to.len(), rows.len() * S::PANEL);
         let depth = depth(inputs);
         for from in (0..inputs).step_by(depth) {
             let k = depth.min(inputs - from);
-            let packed = ((2 * (pair - self.first_packed) + half) * inputs + from) * S::PANEL;
             let start = match (from, bias) {
                 (0, None) => Start::Zero,
                 (0, Some(bias)) => Start::Given {
@@ -172,19 +174,47 @@ impl MultiplyGated<'_> {
                 _ => Start::Sum,
             };
             let product = Product {
-                rows: self.rows.len(),
+                rows: rows.len(),
                 columns: S::PANEL.min(outputs - column),
                 k,
-                a: rows[from..].as_ptr(),
+                a: input[from..].as_ptr(),
                 a_stride: inputs,
                 a_step: 1,
-                b: self.packed[packed..packed + k * S::PANEL].as_ptr(),
+                b: packed[from * S::PANEL..(from + k) * S::PANEL].as_ptr(),
                 c: to.as_mut_ptr(),
                 c_stride: S::PANEL,
                 start,
             };
             // SAFETY: every row has `inputs` values, `to` a panel for each; the bias has `columns` values left.
             unsafe { multiply::<S, 2>(simd, product) };
+        }
+    }
+
+    /// Gates the values of a block of rows.
+    #[inline(always)]
+    fn write<S: Simd>(
+        &self,
+        simd: S,
+        rows: Range<usize>,
+        pair: usize,
+        value: &[f32],
+        gate: &[f32],
+    ) {
+        let outputs = self.linear.outputs;
+        let column = pair * S::PANEL;
+        let columns = S::PANEL.min(outputs - column);
+        let halves = value
+            .chunks_exact(S::PANEL)
+            .zip(gate.chunks_exact(S::PANEL));
+        for (row, (value, gate)) in rows.zip(halves) {
+            let place = row * outputs + column;
+            // SAFETY: only this task writes these rows and panels.
+            let out = unsafe { self.out.part(place..place + columns) };
+            for (start, count) in registers::<S>(columns) {
+                let gate = gelu(simd, get(simd, gate, start, count));
+                let value = get(simd, value, start, count);
+                set(simd, out, start, count, simd.mul(value, gate));
+            }
         }
     }
 }
@@ -212,6 +242,7 @@ mod tests {
     fn large_enough_for_every_kind_of_block() {
         compare([230, 1300, 70], 1, true);
         compare([120, 515, 2100], 2, false);
+        compare([4200, 33, 70], 3, true);
     }
 
     fn compare([rows, inputs, outputs]: [usize; 3], seed: u64, bias: bool) {

@@ -1,18 +1,20 @@
 //! Linear layers and 1×1 convolutions: `Y = X Wᵀ + b (+ R)` with `W` as PyTorch stores it, `[out, in]`.
 //!
-//! A few megabytes of `W` are packed at a time, by all threads; then blocks of rows of `X` meet every panel.
-//! With only a handful of rows packing would cost more than the product: those take dot products.
+//! Every task packs a few panels of `W`, then blocks of rows of `X` meet each of them: both stay in the
+//! second-level cache. With only a handful of rows packing would cost more than the product: those take dot products.
+
+use std::ops::Range;
 
 use super::level::Level;
 use super::micro::{Product, Start, multiply};
-use super::pack::{Block, pack_panels};
-use super::parallel::{Grid, Shared, for_each_range};
+use super::pack::{Block, pack_panel};
+use super::parallel::{Grid, Shared, blocks, for_each_range};
 use super::pool::Buffer;
 use super::simd::{Kernel, Simd};
 use super::weights::WeightView;
 
-/// Values of packed weights that are in use at once.
-pub(super) const PACKED: usize = 2 << 20;
+/// Values of packed weights that a task has, half of a usual second-level cache; one panel may be more.
+pub(super) const PACKED: usize = 128 << 10;
 /// Columns of the input per pass: sums meet the caches once per pass, and a block of rows and a panel
 /// of this depth stay in the second-level one.
 const DEPTH: usize = 1280;
@@ -96,34 +98,16 @@ impl<'a> Linear<'a> {
 
     fn blocked(&self, level: Level, input: &[f32], rows: usize, out: Shared<'_>) {
         let width = level.panel();
-        let panels = self.outputs.div_ceil(width);
-        let together = (PACKED / (self.inputs * width)).clamp(1, panels);
-        let mut packed = Buffer::take(together * width * self.inputs);
-        for first in (0..panels).step_by(together) {
-            let count = together.min(panels - first);
-            pack_panels(level, count, Shared::new(&mut packed), |index| {
-                let first_row = (first + index) * width;
-                Block {
-                    matrix: self.weights,
-                    stride: self.inputs,
-                    first_row,
-                    rows: width.min(self.outputs - first_row),
-                    first_column: 0,
-                    columns: self.inputs,
-                }
+        let together = PACKED / (self.inputs * width);
+        Grid::new(rows, self.outputs.div_ceil(width), together).for_each(|rows, panels| {
+            level.run(MultiplyRows {
+                linear: self,
+                input,
+                rows,
+                panels,
+                out,
             });
-            Grid::new(rows, count).for_each(|rows, panels| {
-                level.run(MultiplyRows {
-                    linear: self,
-                    input,
-                    packed: &packed,
-                    first_packed: first,
-                    rows,
-                    panels: first + panels.start..first + panels.end,
-                    out,
-                });
-            });
-        }
+        });
     }
 
     fn dot_products(&self, level: Level, input: &[f32], out: Shared<'_>) {
@@ -138,15 +122,12 @@ impl<'a> Linear<'a> {
     }
 }
 
-/// A block of rows times some panels.
+/// Some rows times some panels.
 struct MultiplyRows<'a> {
     linear: &'a Linear<'a>,
     input: &'a [f32],
-    packed: &'a [f32],
-    /// Number of the panel that `packed` starts with.
-    first_packed: usize,
-    rows: std::ops::Range<usize>,
-    panels: std::ops::Range<usize>,
+    rows: Range<usize>,
+    panels: Range<usize>,
     out: Shared<'a>,
 }
 
@@ -156,6 +137,36 @@ impl Kernel for MultiplyRows<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Linear {
+            weights: matrix,
+            inputs,
+            outputs,
+            ..
+        } = *self.linear;
+        let mut packed = Buffer::take(self.panels.len() * inputs * S::PANEL);
+        let to = packed.chunks_exact_mut(inputs * S::PANEL);
+        for (panel, to) in self.panels.clone().zip(to) {
+            let first_row = panel * S::PANEL;
+            let block = Block {
+                matrix,
+                stride: inputs,
+                first_row,
+                rows: S::PANEL.min(outputs - first_row),
+                first_column: 0,
+                columns: inputs,
+            };
+            pack_panel(simd, block, to);
+        }
+        for rows in blocks(self.rows.clone()) {
+            self.multiply(simd, rows, &packed);
+        }
+    }
+}
+
+impl MultiplyRows<'_> {
+    /// Rows that stay in the cache, times all panels of this task.
+    #[inline(always)]
+    fn multiply<S: Simd>(&self, simd: S, rows: Range<usize>, packed: &[f32]) {
+        let Linear {
             inputs,
             outputs,
             bias,
@@ -163,26 +174,26 @@ impl Kernel for MultiplyRows<'_> {
             ..
         } = *self.linear;
         let depth = depth(inputs);
-        let rows = &self.input[self.rows.start * inputs..self.rows.end * inputs];
+        let input = &self.input[rows.start * inputs..rows.end * inputs];
         for from in (0..inputs).step_by(depth) {
-            for panel in self.panels.clone() {
+            for (index, panel) in self.panels.clone().enumerate() {
                 let column = panel * S::PANEL;
-                let place = self.rows.start * outputs + column;
+                let place = rows.start * outputs + column;
                 let given = Start::Given {
                     bias: bias.map_or(std::ptr::null(), |bias| bias[column..].as_ptr()),
                     residual: residual.map_or(std::ptr::null(), |values| values[place..].as_ptr()),
                     residual_stride: outputs,
                 };
-                let packed = ((panel - self.first_packed) * inputs + from) * S::PANEL;
+                let packed_from = (index * inputs + from) * S::PANEL;
                 let k = depth.min(inputs - from);
                 let product = Product {
-                    rows: self.rows.len(),
+                    rows: rows.len(),
                     columns: S::PANEL.min(outputs - column),
                     k,
-                    a: rows[from..].as_ptr(),
+                    a: input[from..].as_ptr(),
                     a_stride: inputs,
                     a_step: 1,
-                    b: self.packed[packed..packed + k * S::PANEL].as_ptr(),
+                    b: packed[packed_from..packed_from + k * S::PANEL].as_ptr(),
                     c: self.out.at(place),
                     c_stride: outputs,
                     start: if from == 0 { given } else { Start::Sum },
@@ -275,6 +286,7 @@ mod tests {
     fn large_enough_for_every_kind_of_block() {
         compare([300, 1300, 70], 1, true, true);
         compare([230, 515, 4200], 2, true, false);
+        compare([4200, 33, 70], 3, false, true);
     }
 
     fn compare([rows, inputs, outputs]: [usize; 3], seed: u64, bias: bool, residual: bool) {

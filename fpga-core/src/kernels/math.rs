@@ -2,13 +2,14 @@
 
 use super::simd::Simd;
 
-/// `2ˣ` for x ≤ 127, from the whole part by exponent and the rest by a polynomial; 2⁻¹²⁶ for everything below.
+/// `2ˣ` from the whole part by exponent and the rest by a polynomial; 2⁻¹²⁶ for everything below, and at least
+/// 2¹²⁷ for everything above.
 #[inline(always)]
 pub(super) fn exp2<S: Simd>(s: S, x: S::V) -> S::V {
     // In this order a lane that is not a number stays one.
-    let x = s.max(s.splat(-126.0), x);
-    let whole = s.round(x);
-    s.scale(exp2_near_zero(s, s.sub(x, whole)), whole)
+    let x = s.max(s.splat(-126.0), s.below_overflow(x));
+    let rest = s.beyond_whole(x);
+    s.scale(exp2_near_zero(s, rest), s.sub(x, rest))
 }
 
 /// `eˣ`; below −87 it is 2⁻¹²⁶.

@@ -3,10 +3,8 @@
 //! Weights stay in memory as modules store them; they are converted to f32 and transposed here, block
 //! by block, each time they are used. That costs a few per cent of the product and no resident copy.
 
-use super::level::Level;
-use super::parallel::{Shared, for_each};
 use super::pool::Buffer;
-use super::simd::{Kernel, Simd};
+use super::simd::Simd;
 use super::weights::WeightView;
 
 /// Columns by which rows are fetched early: many rows are read side by side, a line of each at a time.
@@ -23,37 +21,6 @@ pub(super) struct Block<'a> {
     pub rows: usize,
     pub first_column: usize,
     pub columns: usize,
-}
-
-/// Packs `count` blocks of equal width, one behind the other, with all threads.
-pub(super) fn pack_panels<'a>(
-    level: Level,
-    count: usize,
-    to: Shared<'_>,
-    block: impl Fn(usize) -> Block<'a> + Send + Sync,
-) {
-    for_each(count, |index| {
-        let block = block(index);
-        let size = block.columns * level.panel();
-        // SAFETY: panels do not overlap, and each index runs once.
-        let to = unsafe { to.part(index * size..(index + 1) * size) };
-        level.run(PackPanel { block, to });
-    });
-}
-
-/// Packs one block into `to`, which is `[block.columns][panel]`.
-pub(super) struct PackPanel<'a, 'b> {
-    pub block: Block<'a>,
-    pub to: &'b mut [f32],
-}
-
-impl Kernel for PackPanel<'_, '_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        pack_panel(simd, self.block, self.to);
-    }
 }
 
 /// Packs one block into `to`, which is `[block.columns][panel]`.

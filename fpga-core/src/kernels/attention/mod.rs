@@ -28,6 +28,8 @@ use super::simd::{Kernel, Simd};
 const QUERIES: usize = 256;
 /// Keys per block: their scores and values stay in the first-level cache.
 const KEYS: usize = 128;
+/// How large the weights of a block may become together before they are related to a larger score.
+const RISE: f32 = (1u32 << 30) as f32;
 /// Lanes of the widest panel.
 const LANES: usize = 32;
 
@@ -160,11 +162,13 @@ impl Kernel for Attend<'_> {
                 if sizes.causal && seen.panel.queries.end <= first {
                     continue;
                 }
-                self.head.score(simd, &seen.panel, keys.clone(), scores);
-                if sizes.causal {
-                    hide_later(&seen.panel, keys.clone(), scores);
+                self.score(simd, &seen.panel, keys.clone(), scores);
+                if first == 0 {
+                    seen.weigh(simd, scores, false);
+                } else if !seen.weigh_as_before(simd, scores) {
+                    self.score(simd, &seen.panel, keys.clone(), scores);
+                    seen.weigh(simd, scores, true);
                 }
-                seen.weigh(simd, scores, first > 0);
                 let start = if first == 0 { Start::Zero } else { Start::Sum };
                 self.head
                     .collect(simd, scores, keys.clone(), &mut seen.sums, start);
@@ -177,6 +181,21 @@ impl Kernel for Attend<'_> {
 }
 
 impl Attend<'_> {
+    /// Scores of the keys that the queries of the panel see; those of others are −∞.
+    #[inline(always)]
+    fn score<S: Simd>(
+        &self,
+        simd: S,
+        panel: &Panel,
+        keys: std::ops::Range<usize>,
+        scores: &mut [f32],
+    ) {
+        self.head.score(simd, panel, keys.clone(), scores);
+        if self.head.attention.causal {
+            hide_later(panel, keys, scores);
+        }
+    }
+
     /// Divides by the sum of weights and writes every query to its place.
     #[inline(always)]
     fn write<S: Simd>(&self, simd: S, seen: &mut Seen) {
@@ -202,6 +221,26 @@ impl Attend<'_> {
 }
 
 impl Seen {
+    /// Turns scores into weights relative to the largest of earlier blocks; `false` if some are so much
+    /// larger that all must be weighed anew, from their scores, which are lost.
+    #[inline(always)]
+    fn weigh_as_before<S: Simd>(&mut self, simd: S, scores: &mut [f32]) -> bool {
+        let mut sums = [simd.splat(0.0); 2];
+        for (i, sum) in sums.iter_mut().enumerate() {
+            let top = get(simd, &self.largest, i * S::LANES, S::LANES);
+            *sum = weights(simd, scores, i, top);
+        }
+        if sums.iter().any(|&sum| simd.largest(sum) > RISE) {
+            return false;
+        }
+        for (i, sum) in sums.into_iter().enumerate() {
+            let lane = i * S::LANES;
+            let total = simd.add(get(simd, &self.total, lane, S::LANES), sum);
+            set(simd, &mut self.total, lane, S::LANES, total);
+        }
+        true
+    }
+
     /// Turns scores into weights relative to the largest so far, and rescales what was summed before.
     #[inline(always)]
     fn weigh<S: Simd>(&mut self, simd: S, scores: &mut [f32], again: bool) {

@@ -102,6 +102,17 @@ fn many_channels_and_tiles() {
 }
 
 #[test]
+fn more_than_one_batch_of_tiles() {
+    let shape = Shape {
+        batch: 1,
+        height: 92,
+        width: 91,
+        channels: 340,
+    };
+    compare(shape, 5, Window::SAME, None, 5, true);
+}
+
+#[test]
 #[should_panic(expected = "number of weights")]
 fn refuses_weights_of_another_size() {
     let shape = Shape {

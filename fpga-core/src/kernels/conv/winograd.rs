@@ -15,11 +15,14 @@ use crate::kernels::pool::Buffer;
 use crate::kernels::simd::{Kernel, Simd};
 
 /// Values of transformed input that one batch of tiles may take.
-const TRANSFORMED: usize = 3 << 20;
+const TRANSFORMED: usize = 6 << 20;
 /// Channels whose kernels are transformed at once, at most.
 const CHANNELS: usize = 160;
+/// Up to this many tiles, half of them: most of the time then goes into transforms, whose results should
+/// stay in the second-level cache.
+const FEW_TILES: usize = 56;
 /// Tiles that share one transformed block of kernels, at most.
-const TILES: usize = 168;
+const TILES: usize = 256;
 /// Values between the 36 matrices beyond their size.
 const SKEW: usize = 16;
 
@@ -32,9 +35,9 @@ pub(super) fn run(
 ) {
     let plan = Plan::new(conv, shape);
     let per_tile = 36 * plan.blocks * plan.block;
-    let batch = (TRANSFORMED / per_tile / TILES * TILES)
-        .max(TILES)
-        .min(plan.tiles);
+    // Batches of about equal size: kernels are transformed anew for each, however few tiles it has.
+    let most = (TRANSFORMED / per_tile).max(TILES);
+    let batch = plan.tiles.div_ceil(plan.tiles.div_ceil(most).max(1));
     let mut transformed = Buffer::take(plan.blocks * 36 * (batch * plan.block + SKEW));
     let out = Shared::new(out);
     for first in (0..plan.tiles).step_by(batch) {
@@ -82,13 +85,19 @@ impl Plan {
     fn new(conv: &Convolution<'_>, shape: Shape) -> Self {
         let result = conv.output_shape(shape);
         let grid = [result.height.div_ceil(4), result.width.div_ceil(4)];
-        let blocks = shape.channels.div_ceil(CHANNELS);
+        let tiles = shape.batch * grid[0] * grid[1];
+        let most = if tiles <= FEW_TILES {
+            CHANNELS / 2
+        } else {
+            CHANNELS
+        };
+        let blocks = shape.channels.div_ceil(most);
         let enlarged = conv.enlarge.unwrap_or([shape.height, shape.width]);
         Self {
             shape,
             size: [result.height, result.width],
             grid,
-            tiles: shape.batch * grid[0] * grid[1],
+            tiles,
             blocks,
             // Equal shares of whole registers.
             block: shape.channels.div_ceil(blocks).next_multiple_of(16),

@@ -116,6 +116,18 @@ impl Simd for Avx512 {
         >(a))
     }
     #[inline(always)]
+    fn beyond_whole(self, a: __m512) -> __m512 {
+        // One instruction where to round takes two.
+        safe!(_mm512_reduce_ps::<
+            { _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC },
+        >(a))
+    }
+    #[inline(always)]
+    fn below_overflow(self, a: __m512) -> __m512 {
+        // What is larger becomes infinite.
+        a
+    }
+    #[inline(always)]
     fn scale(self, v: __m512, n: __m512) -> __m512 {
         safe!(_mm512_scalef_ps(v, n))
     }

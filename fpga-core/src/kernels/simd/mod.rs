@@ -93,6 +93,16 @@ pub(super) trait Simd: Copy + Send + Sync {
     fn where_negative(self, sign: Self::V, negative: Self::V, other: Self::V) -> Self::V;
     /// To the nearest whole number.
     fn round(self, a: Self::V) -> Self::V;
+    /// `a` less its nearest whole number.
+    #[inline(always)]
+    fn beyond_whole(self, a: Self::V) -> Self::V {
+        self.sub(a, self.round(a))
+    }
+    /// `a`, at most the largest exponent that [`scale`](Self::scale) takes.
+    #[inline(always)]
+    fn below_overflow(self, a: Self::V) -> Self::V {
+        self.min(self.splat(127.0), a)
+    }
     /// `v · 2ⁿ` for whole `n` in −126…127.
     fn scale(self, v: Self::V, n: Self::V) -> Self::V;
     /// Sum of all lanes.
