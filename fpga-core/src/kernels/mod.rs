@@ -2,9 +2,9 @@
 //!
 //! Feature maps are NHWC (`[batch, height, width, channels]`), tokens `[batch, n, heads·d]`, all f32; weights are
 //! taken as modules store them, in PyTorch's order and in f32, f16 or bf16. Nothing here knows a tensor or a
-//! model. Every kernel uses the threads of the current rayon pool and the best instruction set that the
-//! processor has (see [`instruction_set`]), checks all lengths, and panics if they do not fit. This is the only
-//! room with `unsafe`.
+//! model. Every kernel runs on as many threads as the current rayon pool has, the caller among them, and with
+//! the best instruction set that the processor has (see [`instruction_set`]); it checks all lengths, and panics if
+//! they do not fit. This is the only room with `unsafe`.
 
 mod activation;
 mod attention;

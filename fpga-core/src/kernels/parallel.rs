@@ -119,8 +119,8 @@ pub(super) fn for_each_range(
 
 /// Tasks per thread, so that no thread waits long for the last one.
 const TASKS: usize = 4;
-/// Rows that it pays to pack weights for once more.
-const ENOUGH: usize = 2048;
+/// Rows of the input that are read in the time in which one panel is packed, about.
+const PACKING: usize = 64;
 /// Rows that meet a panel one after the other: they stay in the second-level cache beside the panels.
 pub(super) const ROWS: usize = 56;
 
@@ -139,12 +139,16 @@ impl Grid {
     pub(super) fn new(rows: usize, panels: usize, together: usize) -> Self {
         let least = panels.div_ceil(together.max(1));
         let wanted = TASKS * threads();
-        let chunks = wanted.div_ceil(least.max(1)).min(rows / ENOUGH).max(1);
+        let cut = |chunks: usize| (chunks, wanted.div_ceil(chunks).clamp(least, panels));
+        // Every chunk packs all weights, every group reads the whole input.
+        let cost = |&(chunks, groups): &(usize, usize)| chunks * panels * PACKING + groups * rows;
+        let cuts = (1..=wanted.min(rows.max(1))).map(cut);
+        let (chunks, groups) = cuts.min_by_key(cost).expect("at least one thread");
         Self {
             rows,
             chunks,
             panels,
-            groups: wanted.div_ceil(chunks).clamp(least, panels),
+            groups,
         }
     }
 

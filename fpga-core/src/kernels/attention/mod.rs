@@ -3,7 +3,7 @@
 //!
 //! Letters: `b` batch, `n` queries, `m` keys, `heads`, `d` width of one head. Tokens stay `[b, n, heads·d]`; keys
 //! and values of every head are brought together once. Tasks are some queries of one head, which walk
-//! over blocks of keys with a running maximum and sum.
+//! over blocks of keys with a running sum, and a maximum that rises only where it must.
 //!
 //! Everything is computed transposed, one query per lane: `K Qᵀ` is `[keys][lanes]`, its softmax needs no
 //! sum across a register, it is already packed for `Vᵀ P`, and no width of a head leaves lanes empty.
