@@ -210,7 +210,7 @@ impl MultiplyRows<'_> {
 struct DotProducts<'a> {
     linear: &'a Linear<'a>,
     input: &'a [f32],
-    outputs: std::ops::Range<usize>,
+    outputs: Range<usize>,
     out: Shared<'a>,
 }
 
