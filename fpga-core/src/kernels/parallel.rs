@@ -112,9 +112,7 @@ pub(super) fn for_each_range(
     task: impl Fn(Range<usize>) + Send + Sync,
 ) {
     let parts = (4 * threads()).min(length / smallest.max(1)).max(1);
-    for_each(parts, |part| {
-        task(length * part / parts..length * (part + 1) / parts)
-    });
+    for_each(parts, |part| task(share(0..length, parts, part)));
 }
 
 /// Tasks per thread, so that no thread waits long for the last one.
