@@ -25,14 +25,14 @@ PLANS = {
     "unet_torch": ("unet", ["fpga", "torch"]),
     "unet_onnx": ("unet", ["fpga", "onnxruntime", "openvino"]),
     "vae": ("vae", ["fpga", "torch", "onnxruntime", "openvino"]),
-    "ops": ("ops", ["fpga", "torch", "torch_nchw", "fpga_avx2"]),
+    "ops": ("ops", ["fpga", "torch", "torch_nchw", "fpga_avx512", "fpga_avx2"]),
     "control": ("control", ["fpga", "fpga_plain", "torch"]),
     "text": ("text", ["fpga", "torch"]),
     "vision": ("vision", ["fpga", "torch"]),
     "train": ("train", ["fpga", "torch", "torch_nchw"]),
     "generate": ("generate", ["fpga", "fpga_f16"]),
     "vae2048": ("vae2048", ["fpga"]),
-    "unet_own": ("unet", ["fpga", "fpga_f16", "fpga_avx2"]),
+    "unet_own": ("unet", ["fpga", "fpga_f16", "fpga_avx512", "fpga_avx2"]),
     "unet_bf16": ("unet", ["fpga", "openvino_bf16"]),
 }
 # Run once: they are there for their memory.
@@ -40,7 +40,9 @@ ONCE = ["generate", "vae2048"]
 # Runs of one step, so short that more of them cost nothing.
 SHORT = {"text": 20, "train": 20}
 # Engines that differ from others only on processors with one of these.
-NEEDS = {"fpga_avx2": ["avx512f"], "openvino_bf16": ["amx_bf16", "avx512_bf16"]}
+NEEDS = {"fpga_avx512": ["amx_bf16"], "fpga_avx2": ["avx512f"], "openvino_bf16": ["amx_bf16", "avx512_bf16"]}
+# Instruction sets that an engine is told to use.
+KERNELS = {"fpga_avx512": "avx512", "fpga_avx2": "avx2"}
 # Engines that run something else than the plan's part, or with other weights.
 OTHER_PARTS = {"fpga_plain": "unet"}
 INCOMPARABLE = ["train"]
@@ -144,7 +146,7 @@ def start(arguments, engine, part):
         command = [arguments.measure, part]
         command += [arguments.model] if part not in ("ops", "train") else []
         command += ["--f16"] if engine == "fpga_f16" else []
-        environment = {"FPGA_KERNELS": "avx2"} if engine == "fpga_avx2" else None
+        environment = {"FPGA_KERNELS": KERNELS[engine]} if engine in KERNELS else None
         return Worker(engine, command, arguments.threads, environment)
     command = [sys.executable, HERE / "peers.py", engine, part, "--model", arguments.model]
     command += ["--onnx", arguments.work / "onnx", "--inputs", arguments.work / "inputs"]

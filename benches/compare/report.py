@@ -13,6 +13,7 @@ TITLES = {
 ENGINES = {
     "fpga": "this library",
     "fpga_f16": "this library, weights in f16",
+    "fpga_avx512": "this library, AVX-512 kernels",
     "fpga_avx2": "this library, AVX2 kernels",
     "fpga_plain": "this library, UNet alone",
     "torch": "PyTorch channels_last",

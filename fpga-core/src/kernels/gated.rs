@@ -7,12 +7,13 @@
 use std::ops::Range;
 
 use super::activation::{get, registers, set};
+use super::factors::{Form, Left, Product, blocks, most_rows, multiply, pack_right, passes};
 use super::level::Level;
-use super::linear::{PACKED, depth};
+use super::linear::PACKED;
 use super::math::gelu;
-use super::micro::{Product, Start, multiply};
-use super::pack::{Block, pack_panel};
-use super::parallel::{Grid, ROWS, Shared, blocks};
+use super::micro::Start;
+use super::pack::Block;
+use super::parallel::{Grid, Shared};
 use super::pool::Buffer;
 use super::simd::{Kernel, Simd};
 use super::weights::WeightView;
@@ -40,26 +41,33 @@ impl GatedLinear<'_> {
     /// # Panics
     /// If the lengths do not fit each other.
     pub fn run(&self, input: &[f32], out: &mut [f32]) {
-        self.run_at(Level::current(), input, out);
+        let level = Level::current().for_product(input.len().saturating_mul(2 * self.outputs));
+        self.run_at(level, input, out);
     }
 
     fn run_at(&self, level: Level, input: &[f32], out: &mut [f32]) {
-        let rows = self.check(input, out);
-        let (width, out) = (level.panel(), Shared::new(out));
-        let together = PACKED / (2 * self.inputs * width);
-        Grid::new(rows, self.outputs.div_ceil(width), together).for_each(|rows, pairs| {
-            level.run(MultiplyGated {
-                linear: self,
-                input,
-                rows,
-                pairs,
-                out,
+        self.check(input, out);
+        let (form, out) = (Form::new(level, self.inputs), Shared::new(out));
+        let (pairs, together) = (
+            self.outputs.div_ceil(level.panel()),
+            PACKED / (2 * form.panel()),
+        );
+        form.for_each_left(input, |first, left| {
+            Grid::new(left.rows, form.unit(), pairs, together).for_each(|rows, pairs| {
+                level.run(MultiplyGated {
+                    linear: self,
+                    form,
+                    first,
+                    left,
+                    rows,
+                    pairs,
+                    out,
+                });
             });
         });
     }
 
-    /// Number of rows.
-    fn check(&self, input: &[f32], out: &[f32]) -> usize {
+    fn check(&self, input: &[f32], out: &[f32]) {
         assert!(self.inputs > 0, "gated linear: the input has no columns");
         let rows = input.len() / self.inputs;
         assert_eq!(
@@ -81,14 +89,16 @@ impl GatedLinear<'_> {
             self.bias.is_none_or(|bias| bias.len() == 2 * self.outputs),
             "gated linear: bias length"
         );
-        rows
     }
 }
 
 /// Some rows times some pairs of panels.
 struct MultiplyGated<'a> {
     linear: &'a GatedLinear<'a>,
-    input: &'a [f32],
+    form: Form,
+    /// First row of `left`.
+    first: usize,
+    left: Left<'a>,
     rows: Range<usize>,
     pairs: Range<usize>,
     out: Shared<'a>,
@@ -96,13 +106,14 @@ struct MultiplyGated<'a> {
 
 impl Kernel for MultiplyGated<'_> {
     type Output = ();
+    const MULTIPLIES: bool = true;
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let packed = self.packed(simd);
-        let size = self.linear.inputs * S::PANEL;
-        let mut both = Buffer::take(2 * self.rows.len().min(ROWS) * S::PANEL);
-        for rows in blocks(self.rows.clone()) {
+        let size = self.form.panel();
+        let mut both = Buffer::take(2 * self.rows.len().min(most_rows::<S>()) * S::PANEL);
+        for rows in blocks::<S>(self.rows.clone()) {
             for (pair, packed) in self.pairs.clone().zip(packed.chunks_exact(2 * size)) {
                 let (value, gate) = both.split_at_mut(rows.len() * S::PANEL);
                 let gate = &mut gate[..rows.len() * S::PANEL];
@@ -124,8 +135,9 @@ impl MultiplyGated<'_> {
             outputs,
             ..
         } = *self.linear;
-        let mut packed = Buffer::take(2 * self.pairs.len() * inputs * S::PANEL);
-        let to = packed.chunks_exact_mut(inputs * S::PANEL);
+        let size = self.form.panel();
+        let mut packed = Buffer::take(2 * self.pairs.len() * size);
+        let to = packed.chunks_exact_mut(size);
         for (index, to) in to.enumerate() {
             let column = (self.pairs.start + index / 2) * S::PANEL;
             let block = Block {
@@ -136,7 +148,7 @@ impl MultiplyGated<'_> {
                 first_column: 0,
                 columns: inputs,
             };
-            pack_panel(simd, block, to);
+            pack_right(simd, block, to);
         }
         packed
     }
@@ -159,12 +171,9 @@ impl MultiplyGated<'_> {
             ..
         } = *self.linear;
         let column = pair * S::PANEL;
-        let input = &self.input[rows.start * inputs..rows.end * inputs];
         assert_eq!(to.len(), rows.len() * S::PANEL);
-        let depth = depth(inputs);
-        for from in (0..inputs).step_by(depth) {
-            let k = depth.min(inputs - from);
-            let start = match (from, bias) {
+        for pass in passes::<S>(inputs) {
+            let start = match (pass.start, bias) {
                 (0, None) => Start::Zero,
                 (0, Some(bias)) => Start::Given {
                     bias: bias[half * outputs + column..].as_ptr(),
@@ -174,19 +183,17 @@ impl MultiplyGated<'_> {
                 _ => Start::Sum,
             };
             let product = Product {
-                rows: rows.len(),
+                left: self.left,
+                rows: rows.clone(),
+                pass,
+                right: packed,
                 columns: S::PANEL.min(outputs - column),
-                k,
-                a: input[from..].as_ptr(),
-                a_stride: inputs,
-                a_step: 1,
-                b: packed[from * S::PANEL..(from + k) * S::PANEL].as_ptr(),
                 c: to.as_mut_ptr(),
                 c_stride: S::PANEL,
                 start,
             };
             // SAFETY: every row has `inputs` values, `to` a panel for each; the bias has `columns` values left.
-            unsafe { multiply::<S, 2>(simd, product) };
+            unsafe { multiply(simd, product) };
         }
     }
 
@@ -207,7 +214,7 @@ impl MultiplyGated<'_> {
             .chunks_exact(S::PANEL)
             .zip(gate.chunks_exact(S::PANEL));
         for (row, (value, gate)) in rows.zip(halves) {
-            let place = row * outputs + column;
+            let place = (self.first + row) * outputs + column;
             // SAFETY: only this task writes these rows and panels.
             let out = unsafe { self.out.part(place..place + columns) };
             for (start, count) in registers::<S>(columns) {

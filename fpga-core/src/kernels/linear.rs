@@ -5,26 +5,19 @@
 
 use std::ops::Range;
 
+use super::factors::{Form, Left, Product, blocks, multiply, pack_right, passes};
 use super::level::Level;
-use super::micro::{Product, Start, multiply};
-use super::pack::{Block, pack_panel};
-use super::parallel::{Grid, Shared, blocks, for_each_range};
+use super::micro::Start;
+use super::pack::Block;
+use super::parallel::{Grid, Shared, for_each_range};
 use super::pool::Buffer;
 use super::simd::{Kernel, Simd};
 use super::weights::WeightView;
 
 /// Values of packed weights that a task has, half of a usual second-level cache; one panel may be more.
 pub(super) const PACKED: usize = 128 << 10;
-/// Columns of the input per pass: sums meet the caches once per pass, and a block of rows and a panel
-/// of this depth stay in the second-level one.
-const DEPTH: usize = 1280;
 /// Up to this many rows, dot products with the unpacked weights are faster.
 const FEW_ROWS: usize = 4;
-
-/// Columns of the input per pass, in equal shares.
-pub(super) fn depth(inputs: usize) -> usize {
-    inputs.div_ceil(inputs.div_ceil(DEPTH))
-}
 
 /// A linear layer and what is added to its result.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +55,8 @@ impl<'a> Linear<'a> {
     /// # Panics
     /// If the lengths do not fit each other.
     pub fn run(&self, input: &[f32], out: &mut [f32]) {
-        self.run_at(Level::current(), input, out);
+        let level = Level::current().for_product(input.len().saturating_mul(self.outputs));
+        self.run_at(level, input, out);
     }
 
     pub(super) fn run_at(&self, level: Level, input: &[f32], out: &mut [f32]) {
@@ -71,7 +65,7 @@ impl<'a> Linear<'a> {
         } else if rows <= FEW_ROWS {
             self.dot_products(level, input, Shared::new(out));
         } else {
-            self.blocked(level, input, rows, Shared::new(out));
+            self.blocked(level, input, Shared::new(out));
         }
     }
 
@@ -96,16 +90,20 @@ impl<'a> Linear<'a> {
         rows
     }
 
-    fn blocked(&self, level: Level, input: &[f32], rows: usize, out: Shared<'_>) {
-        let width = level.panel();
-        let together = PACKED / (self.inputs * width);
-        Grid::new(rows, self.outputs.div_ceil(width), together).for_each(|rows, panels| {
-            level.run(MultiplyRows {
-                linear: self,
-                input,
-                rows,
-                panels,
-                out,
+    fn blocked(&self, level: Level, input: &[f32], out: Shared<'_>) {
+        let form = Form::new(level, self.inputs);
+        let (panels, together) = (self.outputs.div_ceil(level.panel()), PACKED / form.panel());
+        form.for_each_left(input, |first, left| {
+            Grid::new(left.rows, form.unit(), panels, together).for_each(|rows, panels| {
+                level.run(MultiplyRows {
+                    linear: self,
+                    form,
+                    first,
+                    left,
+                    rows,
+                    panels,
+                    out,
+                });
             });
         });
     }
@@ -125,7 +123,10 @@ impl<'a> Linear<'a> {
 /// Some rows times some panels.
 struct MultiplyRows<'a> {
     linear: &'a Linear<'a>,
-    input: &'a [f32],
+    form: Form,
+    /// First row of `left`.
+    first: usize,
+    left: Left<'a>,
     rows: Range<usize>,
     panels: Range<usize>,
     out: Shared<'a>,
@@ -133,6 +134,7 @@ struct MultiplyRows<'a> {
 
 impl Kernel for MultiplyRows<'_> {
     type Output = ();
+    const MULTIPLIES: bool = true;
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
@@ -142,9 +144,9 @@ impl Kernel for MultiplyRows<'_> {
             outputs,
             ..
         } = *self.linear;
-        let mut packed = Buffer::take(self.panels.len() * inputs * S::PANEL);
-        let to = packed.chunks_exact_mut(inputs * S::PANEL);
-        for (panel, to) in self.panels.clone().zip(to) {
+        let size = self.form.panel();
+        let mut packed = Buffer::take(self.panels.len() * size);
+        for (panel, to) in self.panels.clone().zip(packed.chunks_exact_mut(size)) {
             let first_row = panel * S::PANEL;
             let block = Block {
                 matrix,
@@ -154,9 +156,9 @@ impl Kernel for MultiplyRows<'_> {
                 first_column: 0,
                 columns: inputs,
             };
-            pack_panel(simd, block, to);
+            pack_right(simd, block, to);
         }
-        for rows in blocks(self.rows.clone()) {
+        for rows in blocks::<S>(self.rows.clone()) {
             self.multiply(simd, rows, &packed);
         }
     }
@@ -173,34 +175,29 @@ impl MultiplyRows<'_> {
             residual,
             ..
         } = *self.linear;
-        let depth = depth(inputs);
-        let input = &self.input[rows.start * inputs..rows.end * inputs];
-        for from in (0..inputs).step_by(depth) {
-            for (index, panel) in self.panels.clone().enumerate() {
+        for pass in passes::<S>(inputs) {
+            let panels = packed.chunks_exact(self.form.panel());
+            for (panel, right) in self.panels.clone().zip(panels) {
                 let column = panel * S::PANEL;
-                let place = rows.start * outputs + column;
+                let place = (self.first + rows.start) * outputs + column;
                 let given = Start::Given {
                     bias: bias.map_or(std::ptr::null(), |bias| bias[column..].as_ptr()),
                     residual: residual.map_or(std::ptr::null(), |values| values[place..].as_ptr()),
                     residual_stride: outputs,
                 };
-                let packed_from = (index * inputs + from) * S::PANEL;
-                let k = depth.min(inputs - from);
                 let product = Product {
-                    rows: rows.len(),
+                    left: self.left,
+                    rows: rows.clone(),
+                    pass: pass.clone(),
+                    right,
                     columns: S::PANEL.min(outputs - column),
-                    k,
-                    a: input[from..].as_ptr(),
-                    a_stride: inputs,
-                    a_step: 1,
-                    b: packed[packed_from..packed_from + k * S::PANEL].as_ptr(),
                     c: self.out.at(place),
                     c_stride: outputs,
-                    start: if from == 0 { given } else { Start::Sum },
+                    start: if pass.start == 0 { given } else { Start::Sum },
                 };
                 // SAFETY: lengths were checked on entry: all rows have `inputs` and `outputs` values;
                 // only this task writes these rows and panels.
-                unsafe { multiply::<S, 2>(simd, product) };
+                unsafe { multiply(simd, product) };
             }
         }
     }

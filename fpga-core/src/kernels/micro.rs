@@ -20,6 +20,23 @@ pub(super) enum Start {
     },
 }
 
+impl Start {
+    /// The same for rows from `rows` on.
+    #[inline(always)]
+    pub(super) fn below(mut self, rows: usize) -> Self {
+        if let Self::Given {
+            residual,
+            residual_stride,
+            ..
+        } = &mut self
+            && !residual.is_null()
+        {
+            *residual = residual.wrapping_add(rows * *residual_stride);
+        }
+        self
+    }
+}
+
 /// One product; strides are counted in values.
 #[derive(Clone, Copy)]
 pub(super) struct Product {
@@ -66,15 +83,7 @@ pub(super) unsafe fn multiply<S: Simd, const N: usize>(simd: S, product: Product
         let mut part = product;
         part.a = product.a.wrapping_add(done * product.a_stride);
         part.c = product.c.wrapping_add(done * product.c_stride);
-        if let Start::Given {
-            residual,
-            residual_stride,
-            ..
-        } = &mut part.start
-            && !residual.is_null()
-        {
-            *residual = residual.wrapping_add(done * *residual_stride);
-        }
+        part.start = part.start.below(done);
         // SAFETY: a part of what the caller promises.
         unsafe { tile_of::<S, N>(simd, rows, part) };
         done += rows;

@@ -119,31 +119,30 @@ pub(super) fn for_each_range(
 const TASKS: usize = 4;
 /// Rows of the input that are read in the time in which one panel is packed, about.
 const PACKING: usize = 64;
-/// Rows that meet a panel one after the other: they stay in the second-level cache beside the panels.
-pub(super) const ROWS: usize = 56;
-
 /// A matrix product cut into tasks: chunks of rows times groups of panels.
 ///
 /// Every task packs its panels itself, so that they come out of the cache of the core that packed them.
 pub(super) struct Grid {
     rows: usize,
+    unit: usize,
     chunks: usize,
     panels: usize,
     groups: usize,
 }
 
 impl Grid {
-    /// Groups of at most `together` panels.
-    pub(super) fn new(rows: usize, panels: usize, together: usize) -> Self {
+    /// Chunks of whole units of `unit` rows, groups of at most `together` panels.
+    pub(super) fn new(rows: usize, unit: usize, panels: usize, together: usize) -> Self {
         let least = panels.div_ceil(together.max(1));
         let wanted = TASKS * threads();
         let cut = |chunks: usize| (chunks, wanted.div_ceil(chunks).clamp(least, panels));
         // Every chunk packs all weights, every group reads the whole input.
         let cost = |&(chunks, groups): &(usize, usize)| chunks * panels * PACKING + groups * rows;
-        let cuts = (1..=wanted.min(rows.max(1))).map(cut);
+        let cuts = (1..=wanted.min(rows.div_ceil(unit).max(1))).map(cut);
         let (chunks, groups) = cuts.min_by_key(cost).expect("at least one thread");
         Self {
             rows,
+            unit,
             chunks,
             panels,
             groups,
@@ -154,22 +153,17 @@ impl Grid {
     pub(super) fn for_each(&self, task: impl Fn(Range<usize>, Range<usize>) + Send + Sync) {
         for_each(self.chunks * self.groups, |index| {
             let (chunk, group) = (index / self.groups, index % self.groups);
+            let units = share(0..self.rows.div_ceil(self.unit), self.chunks, chunk);
             task(
-                share(0..self.rows, self.chunks, chunk),
+                units.start * self.unit..self.rows.min(units.end * self.unit),
                 share(0..self.panels, self.groups, group),
             );
         });
     }
 }
 
-/// Blocks of about equal size, of rows that meet a panel one after the other.
-pub(super) fn blocks(rows: Range<usize>) -> impl Iterator<Item = Range<usize>> {
-    let count = rows.len().div_ceil(ROWS);
-    (0..count).map(move |block| share(rows.clone(), count, block))
-}
-
 /// Part `part` of `parts` of about equal size.
-fn share(range: Range<usize>, parts: usize, part: usize) -> Range<usize> {
+pub(super) fn share(range: Range<usize>, parts: usize, part: usize) -> Range<usize> {
     let at = |part| range.start + range.len() * part / parts;
     at(part)..at(part + 1)
 }
@@ -264,18 +258,18 @@ mod tests {
 
     #[test]
     fn a_grid_covers_the_product_once() {
-        for (rows, panels, together) in [
-            (1, 1, 1),
-            (5000, 10, 12),
-            (9000, 3, 2),
-            (100, 40, 0),
-            (3, 0, 4),
+        for (rows, unit, panels, together) in [
+            (1, 1, 1, 1),
+            (5000, 1, 10, 12),
+            (9000, 32, 3, 2),
+            (100, 32, 40, 0),
+            (3, 1, 0, 4),
         ] {
-            let grid = Grid::new(rows, panels, together);
+            let grid = Grid::new(rows, unit, panels, together);
             let seen: Vec<_> = (0..rows * panels).map(|_| AtomicUsize::new(0)).collect();
             grid.for_each(|rows, group| {
-                assert!(group.len() <= together.max(1));
-                for row in blocks(rows).flatten() {
+                assert!(group.len() <= together.max(1) && rows.start % unit == 0);
+                for row in rows {
                     for panel in group.clone() {
                         seen[row * panels + panel].fetch_add(1, Relaxed);
                     }

@@ -131,7 +131,8 @@ impl<'a> Convolution<'a> {
     /// # Panics
     /// If a slice has another length than its shape.
     pub fn run(&self, input: &[f32], shape: Shape, out: &mut [f32]) {
-        self.run_at(Level::current(), input, shape, out);
+        let level = Level::current().for_product(input.len().saturating_mul(self.outputs));
+        self.run_at(level, input, shape, out);
     }
 
     pub(super) fn run_at(&self, level: Level, input: &[f32], shape: Shape, out: &mut [f32]) {

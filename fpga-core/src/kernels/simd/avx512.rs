@@ -1,24 +1,33 @@
-//! AVX-512 (F, BW, DQ, VL): sixteen lanes, thirty-two registers.
+//! AVX-512 (F, BW, DQ, VL): sixteen lanes, thirty-two registers; with or without the tiles of AMX.
 
 use std::arch::x86_64::*;
 
-use super::{Kernel, Simd};
+use super::{Kernel, Simd, TileProduct, amx};
 
-/// Proof that the processor has AVX-512.
+/// Proof that the processor has AVX-512, and tiles if `TILES`.
 #[derive(Clone, Copy)]
-pub(in crate::kernels) struct Avx512(());
+pub(in crate::kernels) struct Avx512<const TILES: bool>(());
 
-impl Avx512 {
+impl<const TILES: bool> Avx512<TILES> {
     /// # Safety
-    /// The processor has AVX-512 F, BW, DQ and VL, AVX2 and FMA.
+    /// The processor has AVX-512 F, BW, DQ and VL, AVX2 and FMA; tiles are [`amx::available`] if `TILES`.
     pub(in crate::kernels) unsafe fn assume() -> Self {
         Self(())
     }
 
+    /// The same, not using tiles.
+    pub(in crate::kernels) fn without_tiles(self) -> Avx512<false> {
+        Avx512(())
+    }
+
     pub(in crate::kernels) fn run<K: Kernel>(self, kernel: K) -> K::Output {
         #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-        fn enter<K: Kernel>(simd: Avx512, kernel: K) -> K::Output {
-            kernel.run(simd)
+        fn enter<K: Kernel, const TILES: bool>(simd: Avx512<TILES>, kernel: K) -> K::Output {
+            match TILES && K::MULTIPLIES {
+                // SAFETY: the token exists only where tiles do.
+                true => unsafe { amx::with_tiles(|| kernel.run(simd)) },
+                false => kernel.run(simd),
+            }
         }
         // SAFETY: the token exists only where these instructions do.
         unsafe { enter(self, kernel) }
@@ -33,10 +42,11 @@ macro_rules! safe {
     };
 }
 
-impl Simd for Avx512 {
+impl<const TILES: bool> Simd for Avx512<TILES> {
     type V = __m512;
     const LANES: usize = 16;
     const REGISTERS: usize = 32;
+    const TILES: bool = TILES;
 
     #[inline(always)]
     fn splat(self, value: f32) -> __m512 {
@@ -138,6 +148,17 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn largest(self, v: __m512) -> f32 {
         safe!(_mm512_reduce_max_ps(v))
+    }
+
+    #[inline(always)]
+    fn split(self, first: __m512, second: __m512) -> [__m512; 2] {
+        safe!(amx::split(first, second))
+    }
+    #[inline(always)]
+    unsafe fn multiply_tiles(self, product: TileProduct) {
+        assert!(TILES, "there are no tiles");
+        // SAFETY: kernels that multiply run with tiles; the caller promises the rest.
+        unsafe { amx::multiply_tiles(product) }
     }
 
     #[inline(always)]

@@ -7,6 +7,8 @@
 //! is every closure: loops over registers are plain `for` loops.
 
 #[cfg(target_arch = "x86_64")]
+pub(super) mod amx;
+#[cfg(target_arch = "x86_64")]
 pub(super) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod avx512;
@@ -18,9 +20,28 @@ pub(super) mod portable;
 pub(super) trait Kernel {
     /// What the work returns.
     type Output;
+    /// Whether it multiplies matrices by [`tiles`](super::tiles) where there are some.
+    const MULTIPLIES: bool = false;
 
     /// Does the work; must be `#[inline(always)]`.
     fn run<S: Simd>(self, simd: S) -> Self::Output;
+}
+
+/// Two by two tiles of sums, and what is multiplied for them; strides are counted in values.
+#[derive(Clone, Copy)]
+pub(super) struct TileProduct {
+    /// At least one.
+    pub steps: usize,
+    /// Two tiles (high, low) of each step, twice, `a_stride` apart.
+    pub a: *const f32,
+    pub a_stride: usize,
+    /// Two by two tiles (high, low) of each step.
+    pub b: *const f32,
+    /// 32 rows of 32 values.
+    pub c: *mut f32,
+    pub c_stride: usize,
+    /// Whether the product is added to what `c` holds.
+    pub sum: bool,
 }
 
 /// Vectors of `LANES` f32 values.
@@ -33,6 +54,8 @@ pub(super) trait Simd: Copy + Send + Sync {
     const REGISTERS: usize;
     /// Width of a packed panel: two registers.
     const PANEL: usize = 2 * Self::LANES;
+    /// Whether a unit multiplies [`tiles`](super::tiles).
+    const TILES: bool = false;
 
     fn splat(self, value: f32) -> Self::V;
 
@@ -109,6 +132,19 @@ pub(super) trait Simd: Copy + Send + Sync {
     fn sum(self, v: Self::V) -> f32;
     /// Largest lane.
     fn largest(self, v: Self::V) -> f32;
+
+    /// Two registers as pairs of bf16, lane by lane: the nearest ones, and the nearest to the rest.
+    fn split(self, _first: Self::V, _second: Self::V) -> [Self::V; 2] {
+        unreachable!("there are no tiles")
+    }
+
+    /// Multiplies two by two tiles, within a kernel that [multiplies](Kernel::MULTIPLIES).
+    ///
+    /// # Safety
+    /// All tiles can be read, those of `c` written too.
+    unsafe fn multiply_tiles(self, _product: TileProduct) {
+        unreachable!("there are no tiles")
+    }
 
     /// Writes the transpose of a `LANES × LANES` block.
     ///
