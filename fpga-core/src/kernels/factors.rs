@@ -55,34 +55,19 @@ impl Form {
         }
     }
 
-    /// Rows of `A` whose form is made at once.
-    fn batch(self, rows: usize) -> usize {
-        match self.level.has_tiles() {
-            true => (SPLIT / self.k).max(1).next_multiple_of(tiles::ROWS),
-            false => rows.max(1),
-        }
-    }
-
     /// Runs `task` for all rows of `values`, `[n][k]`: with the first of some rows, and these.
     pub(super) fn for_each_left(self, values: &[f32], mut task: impl FnMut(usize, Left<'_>)) {
-        let rows = values.len() / self.k;
-        let batch = self.batch(rows);
-        for (index, values) in values.chunks(batch * self.k).enumerate() {
-            let rows = values.len() / self.k;
-            let split = self.level.has_tiles().then(|| self.split(values, rows));
-            let left = match &split {
-                Some(tiles) => Factor::Tiles(tiles),
-                None => Factor::Rows(values),
-            };
-            let Self { k, .. } = self;
-            task(
-                index * batch,
-                Left {
-                    rows,
-                    k,
-                    factor: left,
-                },
-            );
+        let Self { level, k } = self;
+        if !level.has_tiles() {
+            let (rows, factor) = (values.len() / k, Factor::Rows(values));
+            return task(0, Left { rows, k, factor });
+        }
+        let batch = (SPLIT / k).max(1).next_multiple_of(tiles::ROWS);
+        for (index, values) in values.chunks(batch * k).enumerate() {
+            let rows = values.len() / k;
+            let split = self.split(values, rows);
+            let factor = Factor::Tiles(&split);
+            task(index * batch, Left { rows, k, factor });
         }
     }
 
