@@ -1,4 +1,5 @@
 """The table and the chart of a comparison."""
+import statistics
 
 TITLES = {
     "unet": "UNet step, [2, 4, 64, 64], f32",
@@ -173,23 +174,26 @@ def chart(results, file):
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    # A part that took turns twice is shown once per engine.
-    rows = {(row["name"], row["engine"]): row for row in results["rows"] if not is_op(row)}
+    # An engine that took turns in several plans is shown once, with all of its runs.
+    rows = {}
+    for row in results["rows"]:
+        if not is_op(row):
+            rows.setdefault((row["name"], row["engine"]), []).extend(row["seconds"])
     names = [name for name in TITLES if any(name == part for part, _ in rows) and name not in ("generate", "vae2048", "train")]
     if not names:
         return
-    parts = [[row for (part, _), row in rows.items() if part == name] for name in names]
+    parts = [{engine: runs for (part, engine), runs in rows.items() if part == name} for name in names]
     heights = [1 + 0.3 * len(shown) for shown in parts]
     figure, axes = pyplot.subplots(
         len(names), 1, figsize=(8, sum(heights)), squeeze=False, gridspec_kw={"height_ratios": heights}
     )
     for axis, name, shown in zip(axes[:, 0], names, parts):
-        shown.sort(key=lambda row: row["median"], reverse=True)
-        medians = [row["median"] for row in shown]
-        lows = [row["median"] - min(row["seconds"]) for row in shown]
-        highs = [max(row["seconds"]) - row["median"] for row in shown]
-        colours = ["#c2410c" if row["engine"].startswith("fpga") else "#94a3b8" for row in shown]
-        axis.barh([ENGINES[row["engine"]] for row in shown], medians, xerr=[lows, highs], color=colours)
+        engines = sorted(shown, key=lambda engine: statistics.median(shown[engine]), reverse=True)
+        medians = [statistics.median(shown[engine]) for engine in engines]
+        lows = [median - min(shown[engine]) for engine, median in zip(engines, medians)]
+        highs = [max(shown[engine]) - median for engine, median in zip(engines, medians)]
+        colours = ["#c2410c" if engine.startswith("fpga") else "#94a3b8" for engine in engines]
+        axis.barh([ENGINES[engine] for engine in engines], medians, xerr=[lows, highs], color=colours)
         axis.set_title(TITLES[name], loc="left", fontsize=10)
         axis.set_xlabel("seconds")
         axis.spines[["top", "right"]].set_visible(False)
