@@ -107,14 +107,11 @@ impl Level {
     }
 
     /// The best one for a product of so many multiplications.
-    #[cfg_attr(
-        not(target_arch = "x86_64"),
-        expect(unused_variables, reason = "only x86-64 has tiles")
-    )]
     pub(super) fn for_product(self, multiplications: usize) -> Self {
         match self {
+            _ if multiplications >= LARGE => self,
             #[cfg(target_arch = "x86_64")]
-            Self::Amx(simd) if multiplications < LARGE => Self::Avx512(simd.without_tiles()),
+            Self::Amx(simd) => Self::Avx512(simd.without_tiles()),
             other => other,
         }
     }
