@@ -8,7 +8,7 @@
 //!
 //! Sums are as exact as f32 makes them, with one exception: on processors with AMX, linear layers of more than 33
 //! million multiplications take two bf16 parts of every number (module `tiles`), with relative errors of a few millionths
-//! instead of a few tenths of one. `FPGA_KERNELS=avx512` keeps to f32 there.
+//! instead of less than one. `FPGA_KERNELS=avx512` keeps to f32 there.
 
 mod activation;
 mod attention;

@@ -3,7 +3,7 @@
 //! Both factors are split, `x ≈ high + low`, eight bits each, and three of the four products are summed in f32
 //! (Henry et al. 2019, "Leveraging the bfloat16 Artificial Intelligence Datatype For Higher-Precision
 //! Computations"). What is left out is below 2⁻¹⁶ of each product: sums have a relative error of a few
-//! millionths where those in f32 have a few tenths of one.
+//! millionths where those in f32 have less than one.
 //!
 //! A step is 32 columns of the left factor and as many rows of the right one, which tiles hold in pairs: columns
 //! `i` and `i + 16`. The left factor is `[n / 16][step][high, low]` tiles; a panel of the right one, 32 columns wide,
